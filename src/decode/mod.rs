@@ -1,0 +1,1 @@
+//! RawFrame → Frame: JPEG and YUV to RGB.
