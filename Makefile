@@ -1,0 +1,57 @@
+# The two commands that most people need:  make run   and   make test
+
+# What a recipe starts finds a cargo that rustup has only just installed.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+REFERENCE_VENV := target/reference-venv
+ifeq ($(origin GRADCAM_TEST_PYTHON),undefined)
+GRADCAM_TEST_PYTHON := $(CURDIR)/$(REFERENCE_VENV)/bin/python
+REFERENCE_READY := $(REFERENCE_VENV)/ready
+endif
+export GRADCAM_TEST_PYTHON
+
+MODEL_WORK := target/model
+
+.PHONY: help run test build deps test-deps model fmt lint clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-16s %s\n' "$$t" "$$d"; done
+
+run: build ## install what is missing, build, and start the live view (options: make run ARGS="--source 0")
+	target/release/gradcam live $(ARGS)
+
+build: deps ## build target/release/gradcam
+	cargo build --release --locked
+
+test: test-deps $(REFERENCE_READY) ## install what is missing, and run all tests
+	cargo test --release --locked
+
+deps: ## install the system packages that building and the window need
+	@sh cross/host-packages.sh build
+
+test-deps: ## the same, and those that the tests need
+	@sh cross/host-packages.sh test
+
+# The Python of the reference tests and of `make model`. `ready` is written last: a stopped install starts afresh.
+$(REFERENCE_VENV)/ready: tests/requirements.txt models/build/requirements.txt | test-deps
+	rm -rf $(REFERENCE_VENV)
+	python3 -m venv $(REFERENCE_VENV)
+	$(REFERENCE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+# First the plain classifier from the published weights, then our own export adds the gradient head.
+model: test-deps $(REFERENCE_READY) ## rebuild models/efficientnet_lite0.onnx from the published weights
+	mkdir -p $(MODEL_WORK)
+	$(GRADCAM_TEST_PYTHON) models/build/efficientnet_lite0.py $(MODEL_WORK)/classifier.onnx --labels $(MODEL_WORK)/labels.txt
+	cargo run --release --locked -- export $(MODEL_WORK)/classifier.onnx -o models/efficientnet_lite0.onnx \
+		--labels $(MODEL_WORK)/labels.txt --preprocess lite
+
+fmt: ## format the source
+	cargo fmt
+
+lint: ## what CI asks beside the tests: formatted source, no clippy warning
+	cargo fmt --check
+	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/.ci/clippy-only cargo build --quiet --release --locked --all-targets
+
+clean: ## remove everything that was built
+	rm -rf target

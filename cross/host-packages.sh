@@ -1,0 +1,101 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# host-packages.sh build | test
+#
+# Sees to it that this machine has what gradcam needs to be built and shown (build), or also to be tested (test).
+# On Debian and Ubuntu the missing packages are installed, through sudo where not root; where nothing is missing,
+# nothing is asked and apt is not called. On other systems they are named, and the build goes on.
+set -eu
+
+purpose=${1:-}
+case $purpose in
+  build | test) ;;
+  *) echo "usage: host-packages.sh build | test" >&2; exit 2 ;;
+esac
+cd "$(dirname "$0")/.."
+
+say() { printf 'gradcam: %s\n' "$*" >&2; }
+
+# cargo comes from rustup, not from the distribution, whose own is often older than this package needs.
+need_rust=$(sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' Cargo.toml)
+have_rust=
+if command -v cargo >/dev/null 2>&1; then
+  have_rust=$(rustc --version 2>/dev/null | sed -n 's/^rustc \([0-9][0-9]*\.[0-9][0-9]*\).*/\1/p')
+fi
+if [ -z "$have_rust" ]; then
+  say "cargo is missing; Rust $need_rust or newer is needed. Install it and try again:"
+  say "    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh        (see https://rustup.rs)"
+  exit 1
+fi
+older=$(printf '%s\n%s\n' "$have_rust" "$need_rust" | sort -t . -k 1,1n -k 2,2n | head -n 1)
+if [ "$older" != "$need_rust" ]; then
+  say "Rust $have_rust is too old; $need_rust or newer is needed. With rustup:"
+  say "    rustup update stable"
+  say "without it (see https://rustup.rs):"
+  say "    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
+  exit 1
+fi
+
+on_debian=no
+if command -v apt-get >/dev/null 2>&1 && command -v dpkg-query >/dev/null 2>&1; then on_debian=yes; fi
+
+missing=
+lack() { case " $missing " in *" $1 "*) ;; *) missing="$missing $1" ;; esac; }
+# A program is looked for by its command: it may have come from somewhere else than the package.
+program() { command -v "$1" >/dev/null 2>&1 || lack "$2"; }
+package() {
+  if [ $on_debian = no ] || [ "$(dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | head -n 1)" != installed ]; then
+    lack "$1"
+  fi
+}
+
+# To build: some crates compile C, and the camera's bindings are made with libclang.
+program cc gcc
+package libc6-dev
+program pkg-config pkg-config
+[ -n "${LIBCLANG_PATH:-}" ] || package libclang-dev
+# To show a window: opened at run time.
+package libx11-6
+package libxcursor1
+package libxkbcommon0
+
+if [ "$purpose" = test ]; then
+  # The window test: a screen, keys, a screenshot and its reading.
+  program Xvfb xvfb
+  program xdotool xdotool
+  program xwd x11-apps
+  program convert imagemagick
+  # The reference tests.
+  program python3 python3
+  if [ -z "${GRADCAM_TEST_PYTHON:-}" ] && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then lack python3-venv; fi
+fi
+
+[ -n "$missing" ] || exit 0
+if [ $on_debian = no ]; then
+  say "this is neither Debian nor Ubuntu. What is needed, by the names it has there (some may be installed already):"
+  say "   $missing"
+  exit 0
+fi
+
+as_root=
+if [ "$(id -u)" != 0 ]; then
+  if ! command -v sudo >/dev/null 2>&1; then
+    say "these packages are missing and there is no sudo; as root, run: apt-get install$missing"
+    exit 1
+  fi
+  as_root=sudo
+fi
+say "installing$missing"
+# An index that cannot be refreshed (one broken mirror among several) need not stop the install.
+$as_root apt-get -q update || say "apt-get update failed; trying with what is known"
+# shellcheck disable=SC2086 # a list of words, and a prefix that may be empty
+if ! $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $missing; then
+  say "could not install$missing"
+  exit 1
+fi
+if [ "$purpose" = test ] && [ -z "${GRADCAM_TEST_PYTHON:-}" ] && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
+  say "$(command -v python3 || echo python3) has no venv module even with python3-venv installed; put another python3 first in PATH"
+  say "or set GRADCAM_TEST_PYTHON to a Python that has the packages of tests/requirements.txt"
+  exit 1
+fi
