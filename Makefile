@@ -8,7 +8,6 @@ ifeq ($(origin GRADCAM_TEST_PYTHON),undefined)
 GRADCAM_TEST_PYTHON := $(CURDIR)/$(REFERENCE_VENV)/bin/python
 REFERENCE_READY := $(REFERENCE_VENV)/ready
 endif
-export GRADCAM_TEST_PYTHON
 
 MODEL_WORK := target/model
 
@@ -24,7 +23,7 @@ build: deps ## build target/release/gradcam
 	cargo build --release --locked
 
 test: test-deps $(REFERENCE_READY) ## install what is missing, and run all tests
-	cargo test --release --locked
+	GRADCAM_TEST_PYTHON=$(GRADCAM_TEST_PYTHON) cargo test --release --locked
 
 deps: ## install the system packages that building and the window need
 	@sh cross/host-packages.sh build
