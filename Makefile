@@ -14,7 +14,9 @@ MODEL_WORK := target/model
 .PHONY: help run test build deps test-deps model fmt lint clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-16s %s\n' "$$t" "$$d"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do \
+		printf '  make %-11s %s\n' "$$target" "$$does"; \
+	done
 
 run: build ## install what is missing, build, and start the live view (options: make run ARGS="--source 0")
 	target/release/gradcam live $(ARGS)
@@ -41,7 +43,8 @@ $(REFERENCE_VENV)/ready: tests/requirements.txt models/build/requirements.txt | 
 # First the plain classifier from the published weights, then our own export adds the gradient head.
 model: test-deps $(REFERENCE_READY) ## rebuild models/efficientnet_lite0.onnx from the published weights
 	mkdir -p $(MODEL_WORK)
-	$(GRADCAM_TEST_PYTHON) models/build/efficientnet_lite0.py $(MODEL_WORK)/classifier.onnx --labels $(MODEL_WORK)/labels.txt
+	$(GRADCAM_TEST_PYTHON) models/build/efficientnet_lite0.py $(MODEL_WORK)/classifier.onnx \
+		--labels $(MODEL_WORK)/labels.txt
 	cargo run --release --locked -- export $(MODEL_WORK)/classifier.onnx -o models/efficientnet_lite0.onnx \
 		--labels $(MODEL_WORK)/labels.txt --preprocess lite
 

@@ -44,11 +44,10 @@ missing=
 lack() { case " $missing " in *" $1 "*) ;; *) missing="$missing $1" ;; esac; }
 # A program is looked for by its command: it may have come from somewhere else than the package.
 program() { command -v "$1" >/dev/null 2>&1 || lack "$2"; }
-package() {
-  if [ $on_debian = no ] || [ "$(dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | head -n 1)" != installed ]; then
-    lack "$1"
-  fi
-}
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | head -n 1)" = installed ]; }
+package() { if [ $on_debian = no ] || ! installed "$1"; then lack "$1"; fi; }
+# The user's own Python needs no venv.
+venv_possible() { [ -n "${GRADCAM_TEST_PYTHON:-}" ] || python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
 # To build: some crates compile C, and the camera's bindings are made with libclang.
 program cc gcc
@@ -68,7 +67,7 @@ if [ "$purpose" = test ]; then
   program convert imagemagick
   # The reference tests.
   program python3 python3
-  if [ -z "${GRADCAM_TEST_PYTHON:-}" ] && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then lack python3-venv; fi
+  venv_possible || lack python3-venv
 fi
 
 [ -n "$missing" ] || exit 0
@@ -94,7 +93,7 @@ if ! $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-inst
   say "could not install$missing"
   exit 1
 fi
-if [ "$purpose" = test ] && [ -z "${GRADCAM_TEST_PYTHON:-}" ] && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
+if [ "$purpose" = test ] && ! venv_possible; then
   say "$(command -v python3 || echo python3) has no venv module even with python3-venv installed; put another python3 first in PATH"
   say "or set GRADCAM_TEST_PYTHON to a Python that has the packages of tests/requirements.txt"
   exit 1

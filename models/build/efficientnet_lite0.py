@@ -223,7 +223,8 @@ class GraphBuilder:
         wide = channels_in * stage.expand
         if stage.expand != 1:
             shape = (wide, channels_in, 1, 1)
-            wire = self.relu6(self.convolution(f"{name}/expand", wire, f"{weight}._expand_conv", f"{weight}._bn0", shape))
+            wire = self.convolution(f"{name}/expand", wire, f"{weight}._expand_conv", f"{weight}._bn0", shape)
+            wire = self.relu6(wire)
         wire = self.relu6(self.convolution(
             f"{name}/depthwise", wire, f"{weight}._depthwise_conv", f"{weight}._bn1",
             (wide, 1, stage.kernel, stage.kernel), stride=stride, group=wide,
