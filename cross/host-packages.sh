@@ -94,7 +94,7 @@ if ! $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-inst
   exit 1
 fi
 if [ "$purpose" = test ] && ! venv_possible; then
-  say "$(command -v python3 || echo python3) has no venv module even with python3-venv installed; put another python3 first in PATH"
-  say "or set GRADCAM_TEST_PYTHON to a Python that has the packages of tests/requirements.txt"
+  say "$(command -v python3 || echo python3) has no venv module, even with the package python3-venv;"
+  say "put another python3 first in PATH, or set GRADCAM_TEST_PYTHON to a Python that has the packages of tests/requirements.txt"
   exit 1
 fi

@@ -126,7 +126,7 @@ class TensorUnpickler(pickle.Unpickler):
         try:
             return self.ALLOWED[module, name]
         except KeyError:
-            raise pickle.UnpicklingError(f"the file asks for {module}.{name}, which plain tensors do not need") from None
+            raise pickle.UnpicklingError(f"{module}.{name} is not needed for plain tensors: refused") from None
 
     def persistent_load(self, reference):
         kind, storage_type, key, _device, count, view = reference
