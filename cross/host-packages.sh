@@ -95,6 +95,6 @@ if ! $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-inst
 fi
 if [ "$purpose" = test ] && ! venv_possible; then
   say "$(command -v python3 || echo python3) has no venv module, even with the package python3-venv;"
-  say "put another python3 first in PATH, or set GRADCAM_TEST_PYTHON to a Python that has the packages of tests/requirements.txt"
+  say "put another python3 first in PATH, or set GRADCAM_TEST_PYTHON to one with the packages of tests/requirements.txt"
   exit 1
 fi

@@ -162,7 +162,7 @@ def materialise(tensor, storages):
         sys.exit(f"a tensor of shape {tensor.shape} does not fit its storage of {storage.size} elements")
     byte_strides = [stride * storage.itemsize for stride in tensor.strides]
     view = np.lib.stride_tricks.as_strided(storage[tensor.offset:], tensor.shape, byte_strides, writeable=False)
-    return np.ascontiguousarray(view)
+    return view.copy(order="C")
 
 
 def same_padding(size, kernel, stride):
