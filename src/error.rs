@@ -46,3 +46,34 @@ impl Error {
         Error::Output { path: path.display().to_string(), reason: reason.to_string() }
     }
 }
+
+thread_local! {
+    static GUARDED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Runs code of a library that may panic on input from strangers; a panic becomes the reason of an error.
+pub(crate) fn guarded<T, E: std::fmt::Display>(
+    work: impl FnOnce() -> std::result::Result<T, E>,
+) -> std::result::Result<T, String> {
+    let before = GUARDED.replace(true);
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    GUARDED.set(before);
+    match outcome {
+        Ok(outcome) => outcome.map_err(|error| format!("{error:#}")),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+            Err(text.lines().next().unwrap_or_default().to_owned())
+        }
+    }
+}
+
+/// Keeps panics that [`guarded`] turns into errors from writing to standard error. For the program's start.
+pub fn silence_guarded_panics() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !GUARDED.get() {
+            report(panic);
+        }
+    }));
+}

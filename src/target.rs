@@ -1,0 +1,119 @@
+//! Scores → what to explain.
+
+use ndarray::ArrayView1;
+use std::time::Duration;
+
+/// What is explained: one class's score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Target {
+    pub class: usize,
+}
+
+/// By how much a challenger's score must be higher to be shown at once, in score units.
+const MARGIN: f32 = 0.7;
+/// How long a challenger must lead to be shown although it leads by less.
+const PATIENCE: Duration = Duration::from_millis(600);
+
+/// Follows the best class without flickering between two that are close, or stays with a locked one.
+#[derive(Debug, Default)]
+pub struct Selector {
+    locked: Option<usize>,
+    current: Option<usize>,
+    /// The class that leads the current one, and since when.
+    challenger: Option<(usize, Duration)>,
+}
+
+impl Selector {
+    pub fn new(locked: Option<usize>) -> Selector {
+        Selector { locked, ..Selector::default() }
+    }
+
+    /// Explains `class` whatever the scores are; `None` follows the best class again.
+    pub fn lock(&mut self, class: Option<usize>) {
+        *self = Selector::new(class);
+    }
+
+    pub fn locked(&self) -> Option<usize> {
+        self.locked
+    }
+
+    /// The target for `scores` (`[C]`, at least one) of a frame taken at `now`.
+    pub fn choose(&mut self, scores: ArrayView1<f32>, now: Duration) -> Target {
+        if let Some(class) = self.locked {
+            return Target { class };
+        }
+        let best = best(scores);
+        let current = self.current.filter(|class| *class < scores.len()).unwrap_or(best);
+        let waited = match self.challenger {
+            _ if best == current => {
+                self.challenger = None;
+                false
+            }
+            Some((class, since)) if class == best => now.saturating_sub(since) >= PATIENCE,
+            _ => {
+                self.challenger = Some((best, now));
+                false
+            }
+        };
+        let class = if waited || scores[best] - scores[current] >= MARGIN { best } else { current };
+        if class == best {
+            self.challenger = None;
+        }
+        self.current = Some(class);
+        Target { class }
+    }
+}
+
+/// The class with the highest score; the first of equals.
+pub fn best(scores: ArrayView1<f32>) -> usize {
+    let mut best = 0;
+    for (class, score) in scores.iter().enumerate() {
+        if *score > scores[best] {
+            best = class;
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    fn at(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_narrow_lead_must_last_before_it_is_shown() {
+        let mut selector = Selector::default();
+        assert_eq!(selector.choose(array![2.0, 1.9].view(), at(0)).class, 0);
+        assert_eq!(selector.choose(array![1.9, 2.0].view(), at(100)).class, 0);
+        assert_eq!(selector.choose(array![1.9, 2.0].view(), at(600)).class, 0);
+        assert_eq!(selector.choose(array![1.9, 2.0].view(), at(700)).class, 1);
+    }
+
+    #[test]
+    fn a_lead_that_breaks_off_starts_again() {
+        let mut selector = Selector::default();
+        selector.choose(array![2.0, 1.9].view(), at(0));
+        selector.choose(array![1.9, 2.0].view(), at(100));
+        selector.choose(array![2.0, 1.9].view(), at(400));
+        assert_eq!(selector.choose(array![1.9, 2.0].view(), at(800)).class, 0);
+    }
+
+    #[test]
+    fn a_wide_lead_is_shown_at_once() {
+        let mut selector = Selector::default();
+        selector.choose(array![2.0, 1.9].view(), at(0));
+        assert_eq!(selector.choose(array![1.0, 3.0].view(), at(33)).class, 1);
+    }
+
+    #[test]
+    fn a_locked_class_stays() {
+        let mut selector = Selector::new(Some(1));
+        assert_eq!(selector.choose(array![9.0, 0.0].view(), at(0)).class, 1);
+        selector.lock(None);
+        assert_eq!(selector.choose(array![9.0, 0.0].view(), at(33)).class, 0);
+    }
+}

@@ -1,0 +1,80 @@
+//! Reverse-mode differentiation of an ONNX graph: from the scores back to the target layer, in ordinary ONNX nodes.
+//!
+//! Prune to the nodes between the two, go through them last to first, apply one [`rules::Rule`] per input that leads to
+//! the target layer, and add up where branches meet. What has no rule is refused by name.
+
+pub mod emit;
+pub mod rules;
+
+use crate::error::{Error, Result};
+use crate::onnx::graph::{Graph, Node, Port};
+use crate::onnx::{ACTIVATIONS, GRADIENTS, TARGET};
+use emit::Emitter;
+use std::collections::{HashMap, HashSet};
+
+/// Adds the gradient head: the input `target` (shape of the scores) and the output `gradients` =
+/// d(Σ target·scores)/d activations. `graph` holds the wire `activations`; `shapes` the shape of every f32 wire.
+///
+/// # Errors
+/// [`Error::UnsupportedOperator`] for a node between the target layer and the scores that has no rule;
+/// [`Error::Model`] where the scores do not depend on the target layer.
+pub fn append_head(graph: &mut Graph, scores: &str, shapes: &HashMap<String, Vec<usize>>) -> Result<()> {
+    let file = graph.file.clone();
+    let shape_of = |wire: &str| {
+        shapes.get(wire).ok_or_else(|| Error::model(&file, format!("the shape of wire `{wire}` is not known")))
+    };
+    let scores_shape = shape_of(scores)?.clone();
+    let activations_shape = shape_of(ACTIVATIONS)?.clone();
+
+    let behind = graph.behind(&[ACTIVATIONS]);
+    let needed = graph.before(&[scores], &[ACTIVATIONS]);
+    let between: HashSet<usize> = behind.intersection(&needed).copied().collect();
+    if between.is_empty() {
+        return Err(Error::model(&file, format!("the scores `{scores}` do not depend on the target layer")));
+    }
+    let mut active: HashSet<&str> = between.iter().flat_map(|at| &graph.nodes[*at].outputs).map(String::as_str).collect();
+    active.insert(ACTIVATIONS);
+
+    let mut emitter = Emitter::new(graph, shapes, TARGET, &scores_shape);
+    let mut gradients: HashMap<String, String> = HashMap::from([(scores.to_owned(), TARGET.to_owned())]);
+    for index in (0..graph.nodes.len()).rev().filter(|index| between.contains(index)) {
+        let node = &graph.nodes[index];
+        let refuse = |reason: String| Error::UnsupportedOperator {
+            file: file.clone(),
+            node: node.label().to_owned(),
+            operator: node.op.clone(),
+            reason,
+        };
+        if node.outputs.iter().skip(1).any(|wire| active.contains(wire.as_str()) && gradients.contains_key(wire)) {
+            return Err(refuse("more than one of its outputs is used".into()));
+        }
+        let Some(gradient) = gradients.get(&node.outputs[0]).cloned() else { continue };
+        let rule = rules::find(&node.op).ok_or_else(|| refuse("there is no gradient rule for it".into()))?;
+        emitter.begin(node);
+        for (input, wire) in node.inputs.iter().enumerate().filter(|(_, wire)| active.contains(wire.as_str())) {
+            let share = rule(&mut emitter, node, &gradient, input).map_err(refuse)?;
+            let sum = match gradients.remove(wire) {
+                Some(other) => emitter.add(&other, &share).map_err(refuse)?,
+                None => share,
+            };
+            gradients.insert(wire.clone(), sum);
+        }
+    }
+    let Some(gradient) = gradients.get(ACTIVATIONS) else {
+        return Err(Error::model(&file, "no gradient reaches the target layer"));
+    };
+    let result = Node {
+        name: "gradient_head/gradients".to_owned(),
+        op: "Identity".to_owned(),
+        inputs: vec![gradient.clone()],
+        outputs: vec![GRADIENTS.to_owned()],
+        attributes: Default::default(),
+    };
+    let (nodes, constants) = emitter.finish();
+    graph.nodes.extend(nodes);
+    graph.nodes.push(result);
+    graph.initializers.extend(constants);
+    graph.inputs.push(Port::f32(TARGET, &scores_shape));
+    graph.outputs.push(Port::f32(GRADIENTS, &activations_shape));
+    Ok(())
+}

@@ -1,8 +1,20 @@
-//! Evidence → HeatMap.
+//! Evidence → HeatMap: the map of a method, with a scale and a gate that do not pretend (see `docs/how-it-works.md`).
 
+pub mod focus;
+pub mod methods;
+pub mod null;
+pub mod temporal;
+
+use crate::engine::Evidence;
 use crate::frame::Geometry;
-use ndarray::Array2;
+use crate::model::Info;
+use crate::model::metadata::NullLevels;
+use methods::Method;
+use ndarray::{Array2, ArrayView1};
 use std::time::Duration;
+
+/// How much more evidence than the null level opens the gate fully.
+const GATE_WIDTH: f32 = 0.5;
 
 /// What the numbers of a map mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -21,7 +33,7 @@ pub struct Ranked {
     pub label: String,
     /// Score before softmax or sigmoid.
     pub logit: f32,
-    /// After softmax or sigmoid, 0 to 1.
+    /// After softmax, 0 to 1.
     pub probability: f32,
 }
 
@@ -41,10 +53,101 @@ pub struct HeatMap {
     pub scale: f32,
     /// 0 to 1: how far the network recognises anything; multiplies the opacity.
     pub gate: f32,
-    /// logsumexp(scores) − ln C, or the largest score of a sigmoid classifier.
+    /// logsumexp(scores) − ln C.
     pub evidence: f32,
     pub geometry: Geometry,
     /// Number and time of the frame that is explained.
     pub number: u64,
     pub time: Duration,
+}
+
+impl HeatMap {
+    /// The largest value, or 0 where nothing is positive.
+    pub fn max(&self) -> f32 {
+        self.values.iter().copied().fold(0.0, f32::max)
+    }
+}
+
+/// The map of one method for one still picture: its scale is its own maximum, but never below the null level, and its
+/// gate opens with the evidence above the null level. [`temporal::Follower`] steadies both over a video.
+///
+/// `top` is the number of classes that are ranked.
+pub fn heat_map(
+    evidence: &Evidence,
+    method: &dyn Method,
+    info: &Info,
+    null: &NullLevels,
+    top: usize,
+    frame: (u64, Duration),
+) -> HeatMap {
+    let forward = evidence.forward;
+    let scores = forward.scores();
+    let values = method.map(forward.activations(), evidence.gradients());
+    let log_sum = log_sum_exp(scores);
+    let ranked = |class: usize| Ranked {
+        class,
+        label: info.labels[class].clone(),
+        logit: scores[class],
+        probability: (scores[class] - log_sum).exp(),
+    };
+    let found = log_sum - (scores.len() as f32).ln();
+    let floor = null.map_max.get(method.name()).copied().unwrap_or(0.0).max(f32::MIN_POSITIVE);
+    let mut map = HeatMap {
+        values,
+        unit: method.unit(),
+        method: method.name(),
+        target: ranked(evidence.target.class),
+        top: best(scores, top).into_iter().map(ranked).collect(),
+        scale: floor,
+        gate: smoothstep((found - null.evidence) / GATE_WIDTH),
+        evidence: found,
+        geometry: forward.geometry,
+        number: frame.0,
+        time: frame.1,
+    };
+    map.scale = map.max().max(floor);
+    map
+}
+
+/// ln Σ exp(scores), without overflow.
+fn log_sum_exp(scores: ArrayView1<f32>) -> f32 {
+    let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    max + scores.iter().map(|score| (score - max).exp()).sum::<f32>().ln()
+}
+
+/// The `count` classes with the highest scores, best first; of equals the one with the smaller number.
+fn best(scores: ArrayView1<f32>, count: usize) -> Vec<usize> {
+    let mut best: Vec<usize> = Vec::with_capacity(count + 1);
+    for class in 0..scores.len() {
+        let place = best.partition_point(|other| scores[*other] >= scores[class]);
+        if place < count {
+            best.insert(place, class);
+            best.truncate(count);
+        }
+    }
+    best
+}
+
+/// 0 below 0, 1 above 1, 3x² − 2x³ between.
+fn smoothstep(x: f32) -> f32 {
+    let x = x.clamp(0.0, 1.0);
+    x * x * (3.0 - 2.0 * x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn the_best_classes_come_in_order_and_equals_by_number() {
+        assert_eq!(best(array![1.0, 3.0, 3.0, 2.0].view(), 3), [1, 2, 3]);
+        assert_eq!(best(array![1.0].view(), 3), [0]);
+    }
+
+    #[test]
+    fn large_scores_do_not_overflow() {
+        // ln(2·e^1000) = 1000 + ln 2
+        assert!((log_sum_exp(array![1000.0, 1000.0].view()) - 1000.693_1).abs() < 1e-3);
+    }
 }

@@ -1,0 +1,182 @@
+//! Input → Forward (scores, feature maps), and Forward + Target → Evidence (gradients), on the CPU by tract.
+
+mod plan;
+mod verify;
+
+use crate::error::{Error, Result};
+use crate::frame::Geometry;
+use crate::model::{Info, Model};
+use crate::onnx::{ACTIVATIONS, Graph, TARGET};
+use crate::preprocess::Input;
+use crate::target::Target;
+use ndarray::{ArrayView1, ArrayView3, Axis, Ix2, Ix4};
+use plan::Plan;
+use tract_linalg::multithread::Executor;
+use tract_onnx::prelude::*;
+
+/// What the classifier found in one picture.
+pub struct Forward {
+    pub geometry: Geometry,
+    scores: TValue,
+    /// The activations, then the bypass wires.
+    crossing: TVec<TValue>,
+}
+
+impl Forward {
+    /// Scores before softmax or sigmoid, `[C]`.
+    pub fn scores(&self) -> ArrayView1<'_, f32> {
+        let view = self.scores.to_plain_array_view::<f32>().expect("the model was loaded with f32 scores");
+        view.into_dimensionality::<Ix2>().expect("the model was loaded with scores [1, C]").index_axis_move(Axis(0), 0)
+    }
+
+    /// Feature maps at the target layer, `[K, h, w]`.
+    pub fn activations(&self) -> ArrayView3<'_, f32> {
+        maps(&self.crossing[0])
+    }
+}
+
+/// A forward pass with the gradients of one target.
+pub struct Evidence<'a> {
+    pub forward: &'a Forward,
+    pub target: Target,
+    gradients: TValue,
+}
+
+impl Evidence<'_> {
+    /// d score / d activations, `[K, h, w]`.
+    pub fn gradients(&self) -> ArrayView3<'_, f32> {
+        maps(&self.gradients)
+    }
+}
+
+fn maps(value: &TValue) -> ArrayView3<'_, f32> {
+    let view = value.to_plain_array_view::<f32>().expect("the model was loaded with f32 feature maps");
+    view.into_dimensionality::<Ix4>().expect("the model was loaded with maps [1, K, h, w]").index_axis_move(Axis(0), 0)
+}
+
+/// Runs one model.
+pub struct Engine {
+    pub info: Info,
+    backbone: Plan,
+    tail: Plan,
+    head: Plan,
+    /// For each port of tail and head, which of the crossing wires it reads; `None` is the target.
+    tail_inputs: Vec<Option<usize>>,
+    head_inputs: Vec<Option<usize>>,
+    /// The last picture, whose memory is used again.
+    picture: Tensor,
+    /// The last gradients, where they depend on the target only.
+    kept: Option<(Target, TValue)>,
+}
+
+impl Engine {
+    /// Compiles the model's parts for `threads` threads (at least one). A gradient head that came with the file is
+    /// compared with the one that its classifier really has.
+    ///
+    /// # Errors
+    /// [`Error::Model`] where tract cannot run a part, or the stored head is not the classifier's.
+    pub fn new(model: &Model, threads: usize) -> Result<Engine> {
+        let executor = if threads > 1 { Executor::multithread(threads) } else { Executor::SingleThread };
+        let parts = &model.parts;
+        let mut head = Plan::new(&parts.head, &executor)?;
+        if let Some(derived) = &model.derived_head {
+            let mut derived_plan = Plan::new(derived, &executor)?;
+            verify::same_head(&parts.head, &mut head, derived, &mut derived_plan)?;
+        }
+        let crossing: Vec<&str> = [ACTIVATIONS].into_iter().chain(parts.bypass.iter().map(String::as_str)).collect();
+        let sources = |graph: &Graph| {
+            let source = |wire: &str| match crossing.iter().position(|name| *name == wire) {
+                Some(index) => Ok(Some(index)),
+                None if wire == TARGET => Ok(None),
+                None => Err(Error::model(&graph.file, format!("nothing makes the wire `{wire}` of its head"))),
+            };
+            graph.inputs.iter().map(|port| source(&port.name)).collect::<Result<Vec<Option<usize>>>>()
+        };
+        Ok(Engine {
+            info: model.info.clone(),
+            tail_inputs: sources(&parts.tail)?,
+            head_inputs: sources(&parts.head)?,
+            backbone: Plan::new(&parts.backbone, &executor)?,
+            tail: Plan::new(&parts.tail, &executor)?,
+            head,
+            picture: Tensor::default(),
+            kept: None,
+        })
+    }
+
+    /// The input as tract wants it, in the memory of the last one.
+    fn picture(&mut self, input: &Input) -> Result<TValue> {
+        let mut picture = std::mem::take(&mut self.picture);
+        if picture.shape() != input.tensor.shape() {
+            picture = Tensor::zero::<f32>(input.tensor.shape()).map_err(|error| Error::model(&self.info.file, error))?;
+        }
+        let mut view = picture.to_plain_array_view_mut::<f32>().expect("it was made of f32 values");
+        view.assign(&input.tensor.view().into_dyn());
+        Ok(picture.into_tvalue())
+    }
+
+    /// Runs the classifier.
+    ///
+    /// # Errors
+    /// [`Error::Model`] where tract fails, or the scores are not finite.
+    pub fn forward(&mut self, input: &Input) -> Result<Forward> {
+        let picture = self.picture(input)?;
+        let crossing = self.backbone.run(tvec!(picture.clone()))?;
+        self.picture = picture.into_tensor();
+        let tail_inputs = self.tail_inputs.iter().flatten().map(|index| crossing[*index].clone()).collect();
+        let scores = self.tail.run(tail_inputs)?.remove(0);
+        let forward = Forward { geometry: input.geometry, scores, crossing };
+        if forward.scores().iter().any(|score| !score.is_finite()) {
+            return Err(Error::model(&self.info.file, "its scores are not finite numbers for this picture"));
+        }
+        Ok(forward)
+    }
+
+    /// Runs the gradient head, or takes its last result where only the target matters and is the same.
+    ///
+    /// # Errors
+    /// [`Error::Model`] where tract fails, or the gradients are not finite.
+    pub fn gradients<'a>(&mut self, forward: &'a Forward, target: Target) -> Result<Evidence<'a>> {
+        if let Some((kept, gradients)) = &self.kept
+            && *kept == target
+        {
+            return Ok(Evidence { forward, target, gradients: gradients.clone() });
+        }
+        let mut one_hot = vec![0.0f32; self.info.classes()];
+        one_hot[target.class] = 1.0;
+        let one_hot = Tensor::from_shape(&[1, one_hot.len()], &one_hot).expect("the shape has as many elements");
+        let one_hot = one_hot.into_tvalue();
+        let value = |source: &Option<usize>| source.map_or_else(|| one_hot.clone(), |at| forward.crossing[at].clone());
+        let gradients = self.head.run(self.head_inputs.iter().map(value).collect())?.remove(0);
+        let evidence = Evidence { forward, target, gradients };
+        if evidence.gradients().iter().any(|gradient| !gradient.is_finite()) {
+            return Err(Error::model(&self.info.file, "its gradients are not finite numbers for this picture"));
+        }
+        if !self.info.head_depends_on_picture {
+            self.kept = Some((target, evidence.gradients.clone()));
+        }
+        Ok(evidence)
+    }
+
+    /// For a head that depends on the target only, how far Σ g·A over all cells is from score − bias, relative to the
+    /// score: the completeness identity of pooled linear heads. `None` for other heads.
+    ///
+    /// # Errors
+    /// [`Error::Model`] where tract fails.
+    pub fn completeness(&mut self, forward: &Forward, target: Target) -> Result<Option<f32>> {
+        if self.info.head_depends_on_picture {
+            return Ok(None);
+        }
+        let nothing = |value: &TValue| Tensor::zero_dt(value.datum_type(), value.shape()).map(Tensor::into_tvalue);
+        let cold: Vec<TValue> = forward.crossing.iter().map(nothing).collect::<TractResult<_>>().map_err(|error| {
+            Error::model(&self.info.file, format!("the inference engine failed: {error}"))
+        })?;
+        let inputs = self.tail_inputs.iter().flatten().map(|index| cold[*index].clone()).collect();
+        let biases = Forward { geometry: forward.geometry, scores: self.tail.run(inputs)?.remove(0), crossing: cold.into() };
+        let evidence = self.gradients(forward, target)?;
+        let sum: f64 = evidence.gradients().iter().zip(forward.activations()).map(|(g, a)| *g as f64 * *a as f64).sum();
+        let score = forward.scores()[target.class] as f64;
+        let expected = score - biases.scores()[target.class] as f64;
+        Ok(Some(((sum - expected).abs() / score.abs().max(1e-6)) as f32))
+    }
+}

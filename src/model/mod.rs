@@ -1,1 +1,314 @@
+//! A classifier's file → the model that the engine runs: cut into backbone, tail and gradient head, with what the file
+//! says of itself. A plain classifier gets its head here; a head that is stored is derived again for the engine's check.
+
+pub mod labels;
+pub mod layers;
 pub mod metadata;
+pub mod shapes;
+
+use crate::autodiff;
+use crate::error::{Error, Result};
+use crate::onnx::graph::{ElementType, Graph, Port};
+use crate::onnx::{self, ACTIVATIONS, GRADIENTS, Parts, TARGET};
+use layers::Layer;
+use metadata::{Metadata, NullLevels, Preprocessing};
+use std::collections::HashMap;
+
+/// The model that is built into the program: EfficientNet-Lite0 with its gradient head.
+pub const DEFAULT_MODEL: &[u8] = include_bytes!("../../models/efficientnet_lite0.onnx");
+/// How messages and results call it.
+pub const DEFAULT_MODEL_NAME: &str = "efficientnet_lite0";
+
+/// What the user says about a file that does not say it itself.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The target layer by wire or node name; `None`: the automatic choice, or the one stored in the file.
+    pub layer: Option<String>,
+    /// A name of [`Preprocessing::PRESETS`]; the file's own metadata wins.
+    pub preprocess: Option<String>,
+    /// One label for each class; wins over the file's.
+    pub labels: Option<Vec<String>>,
+}
+
+/// What everything after the engine wants to know about a model.
+#[derive(Debug, Clone)]
+pub struct Info {
+    pub file: String,
+    pub layer: Layer,
+    /// Name of the output with the scores.
+    pub scores: String,
+    /// Name of the input with the picture.
+    pub picture: String,
+    /// One for each class.
+    pub labels: Vec<String>,
+    pub preprocessing: Preprocessing,
+    /// Neither the file nor the user said how to preprocess: `imagenet` is assumed.
+    pub preprocessing_assumed: bool,
+    pub null_levels: Option<NullLevels>,
+    pub licence: Option<String>,
+    /// Whether the gradients change with the picture, or with the target only.
+    pub head_depends_on_picture: bool,
+}
+
+impl Info {
+    pub fn classes(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// The class of a number or of a label (exact, ignoring case).
+    ///
+    /// # Errors
+    /// [`Error::Input`] says what there is instead.
+    pub fn class(&self, name: &str) -> Result<usize> {
+        if let Ok(class) = name.parse::<usize>() {
+            let range = || Error::input(name, format!("the classes are 0 to {}", self.classes() - 1));
+            return (class < self.classes()).then_some(class).ok_or_else(range);
+        }
+        if let Some(class) = self.labels.iter().position(|label| label.eq_ignore_ascii_case(name)) {
+            return Ok(class);
+        }
+        let wanted = name.to_lowercase();
+        let like = self.labels.iter().filter(|label| label.to_lowercase().contains(&wanted)).take(5);
+        let like: Vec<String> = like.map(|label| format!("`{label}`")).collect();
+        Err(Error::input(name, match like.is_empty() {
+            true => "no class has this label".to_owned(),
+            false => format!("no class has this label; there are {}", like.join(", ")),
+        }))
+    }
+}
+
+/// A model, ready for the engine.
+#[derive(Debug)]
+pub struct Model {
+    /// The whole explainable graph.
+    pub graph: Graph,
+    pub parts: Parts,
+    /// Where the file brought its own head: the head that its classifier really has.
+    pub derived_head: Option<Graph>,
+    pub info: Info,
+}
+
+impl Model {
+    /// The built-in model.
+    pub fn default_model() -> Result<Model> {
+        Model::load(DEFAULT_MODEL_NAME, DEFAULT_MODEL, &Options::default())
+    }
+
+    /// Loads a classifier, with or without a gradient head.
+    ///
+    /// # Errors
+    /// [`Error::Model`], [`Error::UnsupportedOperator`] or [`Error::Input`], with what is wrong and where.
+    pub fn load(file: &str, bytes: &[u8], options: &Options) -> Result<Model> {
+        let mut graph = onnx::read(file, bytes)?;
+        let metadata = Metadata::read(&graph)?;
+        let stored_head = take_head(&mut graph);
+        if options.layer.is_some() && stored_head.is_some() {
+            let name = metadata.layer.as_deref().filter(|name| !graph.wires().contains(name));
+            graph.rename(ACTIVATIONS, name.unwrap_or("activations_stored"));
+        }
+        let stored_head = stored_head.filter(|_| options.layer.is_none());
+
+        fix_picture(&mut graph, &metadata)?;
+        let scores = only_output(&graph)?;
+        let mut shapes = shapes::shapes(&graph)?;
+        let classes = match shapes.get(&scores).map(Vec::as_slice) {
+            Some([1, classes]) => *classes,
+            Some(shape) => return Err(not_scores(&graph, &scores, &format!("has shape {shape:?}"))),
+            None => return Err(not_scores(&graph, &scores, "has no fixed shape of f32 values")),
+        };
+        let refuse = |reason: String| Error::model(file, reason);
+        let mut layer = match (&options.layer, &stored_head) {
+            (Some(name), _) => layers::named(&graph, name, &shapes).map_err(refuse)?,
+            (None, Some(_)) => layers::named(&graph, ACTIVATIONS, &shapes).map_err(refuse)?,
+            (None, None) => layers::automatic(&graph, &scores, classes, &shapes).map_err(refuse)?,
+        };
+        name_activations(&mut graph, &layer.wire, &mut shapes);
+        // Renaming may have moved the picture or the scores out of the way.
+        let (picture, scores) = (graph.inputs[0].name.clone(), graph.outputs[0].name.clone());
+        if stored_head.is_some() {
+            layer.wire = metadata.layer.clone().unwrap_or(layer.wire);
+            layer.reason = "stored in the file".to_owned();
+        }
+
+        let mut derived = graph.clone();
+        autodiff::append_head(&mut derived, &scores, &shapes)?;
+        derived.outputs.insert(1, Port::f32(ACTIVATIONS, &layer.shape));
+        shapes.insert(TARGET.to_owned(), vec![1, classes]);
+        shapes.insert(GRADIENTS.to_owned(), layer.shape.clone());
+        let derived_parts = onnx::cut(&derived, &scores, &shapes).map_err(refuse)?;
+
+        let (graph, parts, derived_head) = match stored_head {
+            None => (derived, derived_parts, None),
+            Some(head) => {
+                let mut whole = graph;
+                whole.nodes.extend(head.nodes);
+                whole.initializers.extend(head.initializers);
+                whole.inputs = derived.inputs;
+                whole.outputs = derived.outputs;
+                let parts = onnx::cut(&whole, &scores, &shapes).map_err(refuse)?;
+                (whole, parts, Some(derived_parts.head))
+            }
+        };
+        let info = info(file, &graph, metadata, options, layer, scores, picture, classes)?;
+        let info = Info { head_depends_on_picture: parts.head_depends_on_picture(), ..info };
+        Ok(Model { graph, parts, derived_head, info })
+    }
+
+    /// The bytes of the explainable model: any ONNX runtime gives the same outputs.
+    ///
+    /// `licence` and `source_sha256` are stored with what is known of the model.
+    pub fn to_bytes(&self, licence: Option<&str>, source_sha256: &str) -> Vec<u8> {
+        let mut graph = self.graph.clone();
+        let metadata = Metadata {
+            layer: Some(self.info.layer.wire.clone()),
+            preprocessing: Some(self.info.preprocessing.clone()),
+            labels: Some(self.info.labels.clone()),
+            licence: licence.map(str::to_owned).or_else(|| self.info.licence.clone()),
+            source_sha256: Some(source_sha256.to_owned()),
+            null_levels: self.info.null_levels.clone(),
+        };
+        metadata.write(&mut graph);
+        onnx::to_bytes(&graph)
+    }
+}
+
+struct StoredHead {
+    nodes: Vec<onnx::Node>,
+    initializers: std::collections::BTreeMap<String, onnx::Tensor>,
+}
+
+/// Takes the gradient head out of an explainable model, leaving the classifier.
+fn take_head(graph: &mut Graph) -> Option<StoredHead> {
+    let has_output = |name: &str| graph.outputs.iter().any(|port| port.name == name);
+    if !(graph.inputs.iter().any(|port| port.name == TARGET) && has_output(GRADIENTS) && has_output(ACTIVATIONS)) {
+        return None;
+    }
+    let classifier: Vec<&str> =
+        graph.outputs.iter().map(|port| port.name.as_str()).filter(|name| *name != GRADIENTS).collect();
+    let kept = graph.before(&classifier, &[]);
+    let mut head = StoredHead { nodes: Vec::new(), initializers: graph.initializers.clone() };
+    for (at, node) in std::mem::take(&mut graph.nodes).into_iter().enumerate() {
+        if kept.contains(&at) { graph.nodes.push(node) } else { head.nodes.push(node) }
+    }
+    graph.inputs.retain(|port| port.name != TARGET);
+    graph.outputs.retain(|port| port.name != GRADIENTS && port.name != ACTIVATIONS);
+    graph.drop_unused_initializers();
+    Some(head)
+}
+
+/// Finds the picture among the inputs and gives it a fixed shape `[1, 3, H, W]`.
+fn fix_picture(graph: &mut Graph, metadata: &Metadata) -> Result<()> {
+    let file = graph.file.clone();
+    let refuse = |reason: String| Err(Error::model(&file, reason));
+    let [port] = graph.inputs.as_mut_slice() else {
+        let names: Vec<&str> = graph.inputs.iter().map(|port| port.name.as_str()).collect();
+        return refuse(format!("a classifier has one input, the picture; this one has {}: {names:?}", names.len()));
+    };
+    if port.kind != ElementType::F32 {
+        return refuse(format!("its input `{}` is {:?}; a picture of F32 values is needed", port.name, port.kind));
+    }
+    let stored = metadata.preprocessing.as_ref();
+    let (height, width) = match port.shape.as_deref() {
+        Some([None | Some(1), None | Some(3), height, width]) => {
+            (height.or(stored.map(|p| p.height)), width.or(stored.map(|p| p.width)))
+        }
+        Some(shape) => {
+            let sides: Vec<String> = shape.iter().map(|side| side.map_or("?".into(), |side| side.to_string())).collect();
+            let sides = sides.join(", ");
+            return refuse(format!("its input `{}` has shape [{sides}]; a picture [1, 3, height, width] is needed", port.name));
+        }
+        None => return refuse(format!("its input `{}` has no shape; a picture [1, 3, height, width] is needed", port.name)),
+    };
+    let (Some(height), Some(width)) = (height, width) else {
+        return refuse(format!("its input `{}` has no fixed height and width; export it with fixed ones", port.name));
+    };
+    if height > 4096 || width > 4096 {
+        return refuse(format!("its input `{}` wants {width}×{height} pixels; at most 4096×4096 are supported", port.name));
+    }
+    *port = Port::f32(&port.name, &[1, 3, height, width]);
+    Ok(())
+}
+
+fn only_output(graph: &Graph) -> Result<String> {
+    match graph.outputs.as_slice() {
+        [port] => Ok(port.name.clone()),
+        ports => {
+            let names: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
+            let reason = format!("a classifier has one output, the scores; this one has {}: {names:?}", names.len());
+            Err(Error::model(&graph.file, reason))
+        }
+    }
+}
+
+fn not_scores(graph: &Graph, scores: &str, what: &str) -> Error {
+    Error::model(&graph.file, format!("its output `{scores}` {what}; one score for each class, [1, classes], is needed"))
+}
+
+/// Renames the target layer's wire to `activations`, and whatever has the names of the head's ports out of the way.
+fn name_activations(graph: &mut Graph, wire: &str, shapes: &mut HashMap<String, Vec<usize>>) {
+    let mut rename = |graph: &mut Graph, from: &str, to: &str| {
+        graph.rename(from, to);
+        if let Some(shape) = shapes.remove(from) {
+            shapes.insert(to.to_owned(), shape);
+        }
+    };
+    for reserved in [ACTIVATIONS, GRADIENTS, TARGET] {
+        if reserved != wire && graph.wires().contains(reserved) {
+            let free = (1..).map(|count| format!("{reserved}_{count}")).find(|name| !graph.wires().contains(name.as_str()));
+            rename(graph, reserved, &free.expect("there are more numbers than wires"));
+        }
+    }
+    if wire != ACTIVATIONS {
+        rename(graph, wire, ACTIVATIONS);
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn info(
+    file: &str,
+    graph: &Graph,
+    metadata: Metadata,
+    options: &Options,
+    layer: Layer,
+    scores: String,
+    picture: String,
+    classes: usize,
+) -> Result<Info> {
+    let labels = match options.labels.clone().or(metadata.labels) {
+        Some(labels) => {
+            labels::check(&labels, classes).map_err(|reason| Error::model(file, reason))?;
+            labels
+        }
+        None => (0..classes).map(|class| format!("class {class}")).collect(),
+    };
+    let port = graph.inputs.iter().find(|port| port.name == picture).and_then(|port| port.shape.clone());
+    let Some([_, _, Some(height), Some(width)]) = port.as_deref() else {
+        return Err(Error::model(file, "its picture has no fixed shape"));
+    };
+    let preset = options.preprocess.as_deref().unwrap_or("imagenet");
+    let preset = Preprocessing::preset(preset, *width, *height).ok_or_else(|| {
+        Error::input(preset, format!("no such preprocessing; there are {}", Preprocessing::PRESETS.join(", ")))
+    })?;
+    if let Some(stored) = &metadata.preprocessing
+        && (stored.width, stored.height) != (*width, *height)
+    {
+        let reason = format!(
+            "its metadata says {}×{} pixels, its input has {width}×{height}",
+            stored.width, stored.height
+        );
+        return Err(Error::model(file, reason));
+    }
+    Ok(Info {
+        file: file.to_owned(),
+        scores,
+        picture,
+        labels,
+        preprocessing_assumed: metadata.preprocessing.is_none() && options.preprocess.is_none(),
+        preprocessing: metadata.preprocessing.unwrap_or(preset),
+        // They belong to the stored head's layer.
+        null_levels: metadata.null_levels.filter(|_| options.layer.is_none()),
+        licence: metadata.licence,
+        layer,
+        head_depends_on_picture: false,
+    })
+}

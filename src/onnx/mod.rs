@@ -1,0 +1,23 @@
+//! ONNX files: read, validated before anything else sees them, cut into parts, written. The protobuf types stay in here;
+//! the rest of the program sees [`Graph`].
+
+pub mod graph;
+pub mod read;
+pub mod validate;
+pub mod cut;
+pub mod write;
+
+pub use cut::{Parts, cut};
+pub use graph::{Attribute, ElementType, Graph, Node, Port, Tensor};
+pub use read::read;
+pub use write::{to_bytes, to_proto};
+
+/// The input that chooses what is explained: `[1, C]` weights of the scores.
+pub const TARGET: &str = "target";
+/// The output with the feature maps at the target layer: `[1, K, h, w]`.
+pub const ACTIVATIONS: &str = "activations";
+/// The output with d(Σ target·scores)/d activations: `[1, K, h, w]`.
+pub const GRADIENTS: &str = "gradients";
+
+/// The largest number of elements that a single tensor may have. Larger ones are refused before memory is set aside.
+pub const MAX_ELEMENTS: usize = 1 << 28;

@@ -1,0 +1,163 @@
+//! What rules write with: nodes, constants, and the few operations whose form depends on the opset.
+
+use crate::onnx::graph::{Attribute, Graph, Node, Tensor};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+type Outcome<T> = Result<T, String>;
+
+/// Collects the nodes of a gradient head.
+pub struct Emitter<'a> {
+    graph: &'a Graph,
+    /// Shapes of the classifier's wires and of those made here.
+    shapes: HashMap<String, Vec<usize>>,
+    names: HashSet<String>,
+    /// The classifier's node whose rule is writing, for names that can be followed.
+    origin: String,
+    nodes: Vec<Node>,
+    constants: BTreeMap<String, Tensor>,
+}
+
+impl<'a> Emitter<'a> {
+    pub(super) fn new(
+        graph: &'a Graph,
+        shapes: &HashMap<String, Vec<usize>>,
+        seed: &str,
+        seed_shape: &[usize],
+    ) -> Emitter<'a> {
+        let mut shapes = shapes.clone();
+        shapes.insert(seed.to_owned(), seed_shape.to_vec());
+        Emitter {
+            graph,
+            shapes,
+            names: graph.wires().into_iter().map(str::to_owned).collect(),
+            origin: String::new(),
+            nodes: Vec::new(),
+            constants: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn begin(&mut self, node: &Node) {
+        self.origin = node.label().to_owned();
+    }
+
+    pub(super) fn finish(self) -> (Vec<Node>, BTreeMap<String, Tensor>) {
+        (self.nodes, self.constants)
+    }
+
+    /// The shape of a wire.
+    pub fn shape(&self, wire: &str) -> Outcome<Vec<usize>> {
+        self.shapes.get(wire).cloned().ok_or_else(|| format!("the shape of `{wire}` is not known"))
+    }
+
+    /// The value of a constant wire of the classifier.
+    pub fn constant_value(&self, wire: &str) -> Option<&Tensor> {
+        self.graph.constant(wire)
+    }
+
+    pub fn opset(&self) -> i64 {
+        self.graph.opset
+    }
+
+    fn name(&mut self, what: &str) -> String {
+        let base = format!("gradient_head/{}/{what}", self.origin);
+        let mut name = base.clone();
+        let mut count = 1;
+        while !self.names.insert(name.clone()) {
+            count += 1;
+            name = format!("{base}_{count}");
+        }
+        name
+    }
+
+    /// A new constant wire.
+    pub fn constant(&mut self, what: &str, tensor: Tensor) -> String {
+        let name = self.name(what);
+        self.shapes.insert(name.clone(), tensor.shape.clone());
+        self.constants.insert(name.clone(), tensor);
+        name
+    }
+
+    /// A new scalar constant.
+    pub fn scalar(&mut self, what: &str, value: f32) -> String {
+        self.constant(what, Tensor::f32(&[], &[value]))
+    }
+
+    /// A new node with one output of the given shape; returns the output's wire.
+    pub fn node(&mut self, op: &str, inputs: &[&str], attributes: &[(&str, Attribute)], shape: &[usize]) -> String {
+        let name = self.name(op);
+        self.nodes.push(Node {
+            name: name.clone(),
+            op: op.to_owned(),
+            inputs: inputs.iter().map(|wire| (*wire).to_owned()).collect(),
+            outputs: vec![name.clone()],
+            attributes: attributes.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+        });
+        self.shapes.insert(name.clone(), shape.to_vec());
+        name
+    }
+
+    /// The sum of two wires of one shape.
+    pub fn add(&mut self, left: &str, right: &str) -> Outcome<String> {
+        let shape = self.shape(left)?;
+        Ok(self.node("Add", &[left, right], &[], &shape))
+    }
+
+    /// `wire / divisor`.
+    pub fn divide(&mut self, wire: &str, divisor: f32) -> Outcome<String> {
+        let shape = self.shape(wire)?;
+        let divisor = self.scalar("divisor", divisor);
+        Ok(self.node("Div", &[wire, &divisor], &[], &shape))
+    }
+
+    /// The same elements in another shape.
+    pub fn reshape(&mut self, wire: &str, shape: &[usize]) -> Outcome<String> {
+        if self.shape(wire)? == shape {
+            return Ok(wire.to_owned());
+        }
+        let sides: Vec<i64> = shape.iter().map(|side| *side as i64).collect();
+        let sides = self.constant("shape", Tensor::i64(&sides));
+        Ok(self.node("Reshape", &[wire, &sides], &[], shape))
+    }
+
+    /// Repeats along axes of length 1.
+    pub fn expand(&mut self, wire: &str, shape: &[usize]) -> Outcome<String> {
+        if self.shape(wire)? == shape {
+            return Ok(wire.to_owned());
+        }
+        let sides: Vec<i64> = shape.iter().map(|side| *side as i64).collect();
+        let sides = self.constant("shape", Tensor::i64(&sides));
+        Ok(self.node("Expand", &[wire, &sides], &[], shape))
+    }
+
+    /// The last two axes swapped.
+    pub fn transpose(&mut self, wire: &str) -> Outcome<String> {
+        let mut shape = self.shape(wire)?;
+        let rank = shape.len();
+        let mut order: Vec<i64> = (0..rank as i64).collect();
+        shape.swap(rank - 1, rank - 2);
+        order.swap(rank - 1, rank - 2);
+        Ok(self.node("Transpose", &[wire], &[("perm", Attribute::Ints(order))], &shape))
+    }
+
+    /// Sums over the axes along which `shape` was broadcast to the wire's own, and brings the sum to `shape`.
+    pub fn sum_to(&mut self, wire: &str, shape: &[usize]) -> Outcome<String> {
+        let from = self.shape(wire)?;
+        let new = from.len().checked_sub(shape.len()).ok_or("its gradient has fewer axes than its input")?;
+        let repeated = |axis: &usize| *axis < new || (shape[*axis - new] == 1 && from[*axis] != 1);
+        let axes: Vec<i64> = (0..from.len()).filter(repeated).map(|axis| axis as i64).collect();
+        if axes.is_empty() {
+            return self.reshape(wire, shape);
+        }
+        let mut kept = from.clone();
+        axes.iter().for_each(|axis| kept[*axis as usize] = 1);
+        // The axes of ReduceSum became an input in opset 13.
+        let sum = if self.opset() >= 13 {
+            let axes = self.constant("axes", Tensor::i64(&axes));
+            self.node("ReduceSum", &[wire, &axes], &[("keepdims", Attribute::Int(1))], &kept)
+        } else {
+            let attributes = [("axes", Attribute::Ints(axes)), ("keepdims", Attribute::Int(1))];
+            self.node("ReduceSum", &[wire], &attributes, &kept)
+        };
+        self.reshape(&sum, shape)
+    }
+}

@@ -1,0 +1,71 @@
+//! Matrix products.
+
+use crate::autodiff::emit::Emitter;
+use crate::onnx::graph::{Attribute, Node, Tensor};
+
+/// Y = α·A'·B' + β·C, where A' is A or Aᵀ and B' is B or Bᵀ.
+///
+/// With G the gradient of Y: dA' = α·G·B'ᵀ, dB' = α·A'ᵀ·G, dC = β·G summed over the axes along which C was broadcast.
+pub fn gemm(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
+    let a_transposed = node.int("transA").unwrap_or(0) != 0;
+    let b_transposed = node.int("transB").unwrap_or(0) != 0;
+    let alpha = node.float("alpha").unwrap_or(1.0);
+    let (a, b) = (&node.inputs[0], &node.inputs[1]);
+    match (input, a_transposed, b_transposed) {
+        (0, false, _) => product(emitter, gradient, false, b, !b_transposed, alpha),
+        (0, true, _) => product(emitter, b, b_transposed, gradient, true, alpha),
+        (1, _, false) => product(emitter, a, !a_transposed, gradient, false, alpha),
+        (1, _, true) => product(emitter, gradient, true, a, a_transposed, alpha),
+        _ => {
+            let beta = node.float("beta").unwrap_or(1.0);
+            let shape = emitter.shape(gradient)?;
+            let beta = emitter.scalar("beta", beta);
+            let scaled = emitter.node("Mul", &[gradient, &beta], &[], &shape);
+            let shape = emitter.shape(&node.inputs[2])?;
+            emitter.sum_to(&scaled, &shape)
+        }
+    }
+}
+
+fn product(
+    emitter: &mut Emitter,
+    a: &str,
+    a_transposed: bool,
+    b: &str,
+    b_transposed: bool,
+    alpha: f32,
+) -> Result<String, String> {
+    let side = |wire: &str, transposed: bool, axis: usize, emitter: &Emitter| {
+        emitter.shape(wire).map(|shape| shape[if transposed { 1 - axis } else { axis }])
+    };
+    let shape = [side(a, a_transposed, 0, emitter)?, side(b, b_transposed, 1, emitter)?];
+    let attributes = [
+        ("alpha", Attribute::Float(alpha)),
+        ("transA", Attribute::Int(a_transposed as i64)),
+        ("transB", Attribute::Int(b_transposed as i64)),
+    ];
+    // The summand of Gemm became optional in opset 11.
+    if emitter.opset() >= 11 {
+        return Ok(emitter.node("Gemm", &[a, b], &attributes, &shape));
+    }
+    let zero = emitter.constant("zero", Tensor::f32(&[1], &[0.0]));
+    Ok(emitter.node("Gemm", &[a, b, &zero], &attributes, &shape))
+}
+
+/// Y = A·B, batched over leading axes with broadcasting: dA = G·Bᵀ, dB = Aᵀ·G, summed over broadcast axes.
+pub fn mat_mul(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
+    let (a, b) = (emitter.shape(&node.inputs[0])?, emitter.shape(&node.inputs[1])?);
+    if a.len() < 2 || b.len() < 2 {
+        return Err("one of its operands is a vector".into());
+    }
+    let batch = emitter.shape(gradient)?;
+    let batch = &batch[..batch.len() - 2];
+    let (left, right, own) = if input == 0 {
+        (gradient.to_owned(), emitter.transpose(&node.inputs[1])?, a)
+    } else {
+        (emitter.transpose(&node.inputs[0])?, gradient.to_owned(), b)
+    };
+    let full: Vec<usize> = batch.iter().chain(&own[own.len() - 2..]).copied().collect();
+    let product = emitter.node("MatMul", &[&left, &right], &[], &full);
+    emitter.sum_to(&product, &own)
+}

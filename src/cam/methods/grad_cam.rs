@@ -1,0 +1,23 @@
+use super::{Method, weighted_sum};
+use crate::cam::Unit;
+use ndarray::{Array2, ArrayView3};
+
+/// Grad-CAM: Σ_k α_k A_k with α_k the mean over the cells of ∂y/∂A_k.
+///
+/// Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017,
+/// section 3, equations 1 and 2.
+pub struct GradCam;
+
+impl Method for GradCam {
+    fn name(&self) -> &'static str {
+        "grad-cam"
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Score
+    }
+
+    fn map(&self, activations: ArrayView3<f32>, gradients: ArrayView3<f32>) -> Array2<f32> {
+        weighted_sum(activations, gradients.outer_iter().map(|gradient| gradient.mean().unwrap_or(0.0)))
+    }
+}

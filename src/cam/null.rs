@@ -1,0 +1,92 @@
+//! The null levels: what a model shows on pictures without anything to recognise. Below them the heat is noise.
+
+use super::log_sum_exp;
+use super::methods::ALL;
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::frame::Frame;
+use crate::model::metadata::NullLevels;
+use crate::preprocess::{Input, Preprocess};
+use crate::target::{Target, best};
+
+/// Standard deviations of the sensor noise on the blank pictures, in grey levels of 255.
+const NOISE: [f32; 5] = [0.0, 3.0, 8.0, 14.0, 20.0];
+
+/// Runs the model on blank, plain-coloured, shaded and noisy pictures, and takes the largest evidence and, for each
+/// method, the largest value of a map of the best class.
+///
+/// # Errors
+/// Those of the engine.
+pub fn measure(engine: &mut Engine) -> Result<NullLevels> {
+    let mut preprocess = Preprocess::new(&engine.info.preprocessing);
+    let mut input = Input::new(&engine.info.preprocessing);
+    let (width, height) = (engine.info.preprocessing.width, engine.info.preprocessing.height);
+    let mut levels = NullLevels { evidence: f32::NEG_INFINITY, map_max: Default::default() };
+    let mut random = 1;
+    for scene in scenes() {
+        for noise in NOISE {
+            let frame = picture(width, height, scene, noise, &mut random);
+            preprocess.run(&frame, &mut input);
+            let forward = engine.forward(&input)?;
+            let scores = forward.scores();
+            levels.evidence = levels.evidence.max(log_sum_exp(scores) - (scores.len() as f32).ln());
+            let target = Target { class: best(scores) };
+            let evidence = engine.gradients(&forward, target)?;
+            for method in ALL {
+                let map = method.map(forward.activations(), evidence.gradients());
+                let max = levels.map_max.entry(method.name().to_owned()).or_insert(0.0);
+                *max = map.iter().copied().fold(*max, f32::max);
+            }
+        }
+    }
+    Ok(levels)
+}
+
+/// A picture that fades from one colour to another.
+#[derive(Clone, Copy)]
+struct Scene {
+    from: [f32; 3],
+    to: [f32; 3],
+    /// Direction of the fade: x and y shares.
+    across: [f32; 2],
+}
+
+fn scenes() -> impl Iterator<Item = Scene> {
+    let plain = |colour: [f32; 3]| Scene { from: colour, to: colour, across: [0.0, 0.0] };
+    let greys = (0..=8).map(move |step| plain([step as f32 * 255.0 / 8.0; 3]));
+    let colours = [
+        [200.0, 30.0, 30.0], [30.0, 160.0, 40.0], [30.0, 60.0, 200.0], [220.0, 200.0, 40.0],
+        [190.0, 150.0, 110.0], [120.0, 170.0, 220.0],
+    ];
+    let fades = [
+        Scene { from: [0.0; 3], to: [255.0; 3], across: [1.0, 0.0] },
+        Scene { from: [230.0; 3], to: [40.0; 3], across: [0.0, 1.0] },
+        Scene { from: [150.0, 140.0, 120.0], to: [90.0, 100.0, 120.0], across: [0.5, 0.5] },
+    ];
+    greys.chain(colours.into_iter().map(plain)).chain(fades)
+}
+
+fn picture(width: usize, height: usize, scene: Scene, noise: f32, random: &mut u32) -> Frame {
+    let mut rgb = Vec::with_capacity(width * height * 3);
+    for y in 0..height {
+        for x in 0..width {
+            let share = scene.across[0] * x as f32 / width as f32 + scene.across[1] * y as f32 / height as f32;
+            for colour in 0..3 {
+                let clean = scene.from[colour] + (scene.to[colour] - scene.from[colour]) * share;
+                rgb.push((clean + noise * normal(random)).round().clamp(0.0, 255.0) as u8);
+            }
+        }
+    }
+    Frame { width, height, rgb, ..Frame::default() }
+}
+
+/// About normal with mean 0 and standard deviation 1: the sum of twelve uniform numbers, less 6.
+fn normal(state: &mut u32) -> f32 {
+    let uniform = |state: &mut u32| {
+        *state ^= *state << 13;
+        *state ^= *state >> 17;
+        *state ^= *state << 5;
+        (*state >> 8) as f32 / (1u32 << 24) as f32
+    };
+    (0..12).map(|_| uniform(state)).sum::<f32>() - 6.0
+}

@@ -1,0 +1,127 @@
+//! Finding the target layer.
+
+use crate::onnx::graph::{Graph, Node};
+use std::collections::{HashMap, HashSet};
+
+type Shapes = HashMap<String, Vec<usize>>;
+
+/// Operators that follow a convolution without changing what a cell means. The target layer reaches behind them.
+const PASSES: [&str; 30] = [
+    "BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization", "Relu", "LeakyRelu",
+    "PRelu", "Elu", "Selu", "Celu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Softplus", "Softsign",
+    "Mish", "Gelu", "Erf", "Exp", "Div", "Add", "Sub", "Mul", "Sum", "Concat", "Identity", "Dropout", "Cast",
+];
+
+/// Operators that multiply by weights: behind the last convolution they make scores from features.
+const WEIGHTED: [&str; 4] = ["Gemm", "MatMul", "Conv", "Einsum"];
+
+/// A place where the network can be cut.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Layer {
+    /// The wire with the feature maps.
+    pub wire: String,
+    /// The node that makes it, and its operator.
+    pub node: String,
+    pub op: String,
+    /// `[1, K, h, w]`.
+    pub shape: Vec<usize>,
+    /// Why it was chosen.
+    pub reason: String,
+}
+
+/// The output of the last convolution with the batch norm, activation, residual add, concat or gate that follows it, up
+/// to the first pooling, flatten or reduction. A 1×1 convolution that makes one map per class is stepped back over.
+///
+/// # Errors
+/// The reason why there is none.
+pub fn automatic(graph: &Graph, scores: &str, classes: usize, shapes: &Shapes) -> Result<Layer, String> {
+    let needed = graph.before(&[scores], &[]);
+    let convolutions = (0..graph.nodes.len())
+        .rev()
+        .filter(|at| needed.contains(at) && graph.nodes[*at].op == "Conv")
+        .filter(|at| is_spatial(shapes, &graph.nodes[*at].outputs[0]));
+    for (steps, at) in convolutions.enumerate() {
+        let convolution = &graph.nodes[at];
+        let kernel = graph.constant(&convolution.inputs[1]).map(|weights| weights.shape.clone());
+        let one_map_per_class = kernel.as_deref().is_some_and(|k| k.len() == 4 && k[0] == classes && k[2..] == [1, 1]);
+        let behind = graph.behind(&[convolution.outputs[0].as_str()]);
+        let last_weights = !behind.iter().any(|at| needed.contains(at) && WEIGHTED.contains(&graph.nodes[*at].op.as_str()));
+        if steps == 0 && one_map_per_class && last_weights {
+            let wire = through_identities(graph, &convolution.inputs[0]);
+            if is_spatial(shapes, &wire) {
+                let reason = format!(
+                    "input of `{}`, a 1×1 convolution that makes one map per class",
+                    convolution.label()
+                );
+                return layer(graph, &wire, shapes, reason);
+            }
+            continue;
+        }
+        let wire = follow(graph, at, &needed, shapes);
+        let reason = if wire == convolution.outputs[0] {
+            format!("output of the last convolution `{}`", convolution.label())
+        } else {
+            format!("the last convolution `{}` with what follows it up to the pooling", convolution.label())
+        };
+        return layer(graph, &wire, shapes, reason);
+    }
+    Err("it has no convolution whose output has more than one cell".into())
+}
+
+/// The layer that a user names by its wire or by the node that makes it.
+///
+/// # Errors
+/// The reason why it cannot be the target layer.
+pub fn named(graph: &Graph, name: &str, shapes: &Shapes) -> Result<Layer, String> {
+    let is_wire = graph.nodes.iter().any(|node| node.outputs.iter().any(|wire| wire == name));
+    let by_node = || graph.nodes.iter().find(|node| node.name == name).map(|node| node.outputs[0].clone());
+    let wire = if is_wire { Some(name.to_owned()) } else { by_node() };
+    let wire = wire.ok_or_else(|| format!("there is no layer `{name}`; `gradcam inspect` lists them"))?;
+    if !is_spatial(shapes, &wire) {
+        let shape = shapes.get(&wire).map_or("of unknown shape".to_owned(), |shape| format!("of shape {shape:?}"));
+        return Err(format!("layer `{name}` is {shape}; feature maps [1, K, h, w] with more than one cell are needed"));
+    }
+    layer(graph, &wire, shapes, "chosen by name".to_owned())
+}
+
+/// Every place with feature maps that the scores depend on, in the order of the network.
+pub fn all(graph: &Graph, scores: &str, shapes: &Shapes) -> Vec<Layer> {
+    let needed = graph.before(&[scores], &[]);
+    let wires = (0..graph.nodes.len()).filter(|at| needed.contains(at)).map(|at| &graph.nodes[at].outputs[0]);
+    wires.filter(|wire| is_spatial(shapes, wire)).filter_map(|wire| layer(graph, wire, shapes, String::new()).ok()).collect()
+}
+
+fn layer(graph: &Graph, wire: &str, shapes: &Shapes, reason: String) -> Result<Layer, String> {
+    let node = graph.nodes.iter().find(|node| node.outputs.iter().any(|output| output == wire));
+    let node: &Node = node.ok_or_else(|| format!("`{wire}` is the picture itself, not a layer"))?;
+    Ok(Layer { wire: wire.to_owned(), node: node.label().to_owned(), op: node.op.clone(), shape: shapes[wire].clone(), reason })
+}
+
+fn is_spatial(shapes: &Shapes, wire: &str) -> bool {
+    shapes.get(wire).is_some_and(|shape| shape.len() == 4 && shape[2] * shape[3] > 1)
+}
+
+/// The last wire that is reached from a convolution over operators that keep the cells.
+fn follow(graph: &Graph, convolution: usize, needed: &HashSet<usize>, shapes: &Shapes) -> String {
+    let start = &graph.nodes[convolution].outputs[0];
+    let cells = &shapes[start][2..];
+    let mut reached: HashSet<&str> = HashSet::from([start.as_str()]);
+    let mut last = start;
+    for (at, node) in graph.nodes.iter().enumerate().skip(convolution + 1) {
+        let wire = &node.outputs[0];
+        let keeps = PASSES.contains(&node.op.as_str()) && shapes.get(wire).is_some_and(|s| s.len() == 4 && s[2..] == *cells);
+        if needed.contains(&at) && keeps && node.inputs.iter().any(|input| reached.contains(input.as_str())) {
+            reached.insert(wire);
+            last = wire;
+        }
+    }
+    last.clone()
+}
+
+fn through_identities(graph: &Graph, wire: &str) -> String {
+    let made_by = graph.nodes.iter().find(|node| node.outputs.iter().any(|output| output == wire));
+    match made_by {
+        Some(node) if matches!(node.op.as_str(), "Identity" | "Dropout") => through_identities(graph, &node.inputs[0]),
+        _ => wire.to_owned(),
+    }
+}

@@ -1,0 +1,40 @@
+//! The shape of every wire, found by the inference engine's own analysis.
+
+use crate::error::{Error, Result, guarded};
+use crate::onnx::{Graph, MAX_ELEMENTS, to_proto};
+use std::collections::HashMap;
+use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::infer::{Factoid, InferenceModelExt};
+use tract_onnx::tract_hir::internal::DimLike;
+
+/// The shapes of the f32 wires of a graph whose input shapes are fixed.
+///
+/// # Errors
+/// [`Error::Model`] where the analysis fails or finds a tensor that is too large.
+pub fn shapes(graph: &Graph) -> Result<HashMap<String, Vec<usize>>> {
+    let analysed = guarded(|| -> TractResult<_> {
+        let mut model = tract_onnx::onnx().model_for_proto_model(&to_proto(graph))?;
+        model.analyse(false)?;
+        Ok(model)
+    });
+    let model = analysed.map_err(|reason| Error::model(&graph.file, format!("its shapes do not fit: {reason}")))?;
+    let mut shapes = HashMap::new();
+    for node in model.nodes() {
+        for (slot, outlet) in node.outputs.iter().enumerate() {
+            let name = model.outlet_label(OutletId::new(node.id, slot)).unwrap_or(&node.name);
+            let Some(dims) = outlet.fact.shape.concretize() else { continue };
+            let Some(shape) = dims.iter().map(|dim| dim.to_usize().ok()).collect::<Option<Vec<usize>>>() else {
+                continue;
+            };
+            let elements = shape.iter().try_fold(1usize, |count, side| count.checked_mul(*side));
+            if elements.is_none_or(|count| count > MAX_ELEMENTS) {
+                let reason = format!("wire `{name}` of shape {shape:?} has more than {MAX_ELEMENTS} elements");
+                return Err(Error::model(&graph.file, reason));
+            }
+            if outlet.fact.datum_type.concretize() == Some(f32::datum_type()) {
+                shapes.insert(name.to_owned(), shape);
+            }
+        }
+    }
+    Ok(shapes)
+}

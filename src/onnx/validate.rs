@@ -1,0 +1,157 @@
+//! What must hold before an inference engine sees a graph: engines may panic on graphs that are put together wrongly.
+
+use super::MAX_ELEMENTS;
+use super::graph::{ElementType, Graph};
+use std::collections::{HashMap, HashSet};
+
+/// Opsets whose operators the program knows.
+const OPSETS: std::ops::RangeInclusive<i64> = 9..=21;
+/// IR versions of those opsets.
+const IR_VERSIONS: std::ops::RangeInclusive<i64> = 3..=10;
+/// Operators that make a tensor of the size that an input says, and which input says it.
+const SIZED_BY_INPUT: [(&str, usize); 3] = [("ConstantOfShape", 0), ("Expand", 1), ("Reshape", 1)];
+
+type Outcome<T> = std::result::Result<T, String>;
+
+/// Checks the wiring, sorts the nodes, and looks at versions, declared sizes and weights.
+pub fn validate(mut graph: Graph) -> Outcome<Graph> {
+    if !OPSETS.contains(&graph.opset) {
+        return Err(format!(
+            "it uses operator set {}, supported are {} to {}",
+            graph.opset,
+            OPSETS.start(),
+            OPSETS.end()
+        ));
+    }
+    if !IR_VERSIONS.contains(&graph.ir_version) {
+        return Err(format!(
+            "its IR version is {}, supported are {} to {}",
+            graph.ir_version,
+            IR_VERSIONS.start(),
+            IR_VERSIONS.end()
+        ));
+    }
+    if graph.nodes.is_empty() {
+        return Err("its graph has no nodes".into());
+    }
+    wires_are_made_once(&graph)?;
+    wires_exist(&graph)?;
+    sort(&mut graph)?;
+    sizes(&graph)?;
+    weights_are_finite(&graph)?;
+    Ok(graph)
+}
+
+fn wires_are_made_once(graph: &Graph) -> Outcome<()> {
+    let mut made = HashSet::new();
+    let given = graph.inputs.iter().map(|port| &port.name).chain(graph.initializers.keys());
+    let outputs = graph.nodes.iter().flat_map(|node| &node.outputs).filter(|wire| !wire.is_empty());
+    for wire in given.chain(outputs) {
+        if !made.insert(wire) {
+            return Err(format!("wire `{wire}` is made twice"));
+        }
+    }
+    let mut named = HashSet::new();
+    for port in &graph.outputs {
+        if !named.insert(&port.name) {
+            return Err(format!("output `{}` is listed twice", port.name));
+        }
+    }
+    Ok(())
+}
+
+fn wires_exist(graph: &Graph) -> Outcome<()> {
+    let given = graph.inputs.iter().map(|port| &port.name).chain(graph.initializers.keys());
+    let made: HashSet<&String> = given.chain(graph.nodes.iter().flat_map(|node| &node.outputs)).collect();
+    for node in &graph.nodes {
+        if node.outputs.iter().all(|wire| wire.is_empty()) {
+            return Err(format!("node `{}` ({}) makes nothing", node.name, node.op));
+        }
+        if let Some(wire) = node.inputs.iter().find(|wire| !wire.is_empty() && !made.contains(wire)) {
+            return Err(format!("node `{}` ({}) reads `{wire}`, which nothing makes", node.label(), node.op));
+        }
+    }
+    if graph.outputs.is_empty() {
+        return Err("its graph has no output".into());
+    }
+    match graph.outputs.iter().find(|port| !made.contains(&port.name)) {
+        Some(port) => Err(format!("its output `{}` does not exist in the graph", port.name)),
+        None => Ok(()),
+    }
+}
+
+/// Puts the nodes into an order in which each finds its inputs made, keeping the file's order where it can.
+fn sort(graph: &mut Graph) -> Outcome<()> {
+    let producers = graph.producers();
+    let mut missing = vec![0; graph.nodes.len()];
+    let mut waiting: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (index, node) in graph.nodes.iter().enumerate() {
+        for producer in node.inputs.iter().filter_map(|wire| producers.get(wire.as_str())) {
+            missing[index] += 1;
+            waiting.entry(*producer).or_default().push(index);
+        }
+    }
+    let mut ready: std::collections::BTreeSet<usize> =
+        missing.iter().enumerate().filter(|(_, count)| **count == 0).map(|(index, _)| index).collect();
+    let mut order = Vec::with_capacity(graph.nodes.len());
+    while let Some(index) = ready.pop_first() {
+        order.push(index);
+        for waiter in waiting.remove(&index).unwrap_or_default() {
+            missing[waiter] -= 1;
+            if missing[waiter] == 0 {
+                ready.insert(waiter);
+            }
+        }
+    }
+    if let Some(stuck) = missing.iter().position(|count| *count > 0) {
+        return Err(format!("its graph has a cycle through node `{}`", graph.nodes[stuck].label()));
+    }
+    let mut nodes: Vec<_> = std::mem::take(&mut graph.nodes).into_iter().map(Some).collect();
+    graph.nodes = order.into_iter().map(|index| nodes[index].take().expect("each node has one place")).collect();
+    Ok(())
+}
+
+fn sizes(graph: &Graph) -> Outcome<()> {
+    for port in graph.inputs.iter().chain(&graph.outputs) {
+        let sides = port.shape.iter().flatten().flatten();
+        if product(sides.copied()).is_none() {
+            return Err(format!("`{}` declares more than {MAX_ELEMENTS} elements", port.name));
+        }
+    }
+    for node in &graph.nodes {
+        let Some((_, input)) = SIZED_BY_INPUT.iter().find(|(op, _)| *op == node.op) else { continue };
+        let Some(shape) = node.input(*input).and_then(|wire| graph.constant(wire)).and_then(|t| t.to_i64()) else {
+            continue;
+        };
+        // −1 and 0 stand for sides that are taken from elsewhere.
+        let sides = shape.iter().filter(|side| **side > 0).map(|side| usize::try_from(*side).unwrap_or(usize::MAX));
+        if product(sides).is_none() {
+            return Err(format!(
+                "node `{}` ({}) makes a tensor of shape {shape:?}, more than {MAX_ELEMENTS} elements",
+                node.label(),
+                node.op
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn product(sides: impl Iterator<Item = usize>) -> Option<usize> {
+    let mut elements: usize = 1;
+    for side in sides {
+        elements = elements.checked_mul(side).filter(|count| *count <= MAX_ELEMENTS)?;
+    }
+    Some(elements)
+}
+
+fn weights_are_finite(graph: &Graph) -> Outcome<()> {
+    for (name, tensor) in graph.initializers.iter().filter(|(_, tensor)| tensor.kind == ElementType::F32) {
+        let (chunks, _) = tensor.bytes.as_chunks();
+        // A constant of ±infinity is a legal bound (of Clip, say); among many values it is damage.
+        let broken = |value: f32| value.is_nan() || (tensor.shape.len() > 1 && value.is_infinite());
+        if let Some(at) = chunks.iter().position(|chunk| broken(f32::from_le_bytes(*chunk))) {
+            return Err(format!("weights `{name}` hold a value that is not a number (element {at})"));
+        }
+    }
+    Ok(())
+}

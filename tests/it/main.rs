@@ -1,0 +1,6 @@
+//! The behaviour of the library and the program, one module for each. One binary, because each links tract.
+
+mod common;
+
+mod golden;
+mod layers;
