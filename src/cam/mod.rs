@@ -14,7 +14,7 @@ use ndarray::{Array2, ArrayView1};
 use std::time::Duration;
 
 /// How much more evidence than the null level opens the gate fully.
-const GATE_WIDTH: f32 = 0.5;
+const GATE_WIDTH: f32 = 0.4;
 
 /// What the numbers of a map mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

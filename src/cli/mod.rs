@@ -1,0 +1,82 @@
+//! The program's commands, one file each.
+
+mod export;
+mod inspect;
+mod model;
+
+use crate::error::Error;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Everything went well.
+pub const SUCCESS: u8 = 0;
+/// Part of a batch failed; the rest is done.
+pub const PARTLY: u8 = 1;
+/// Nothing could be done: wrong usage, unreadable input, no device.
+pub const FAILURE: u8 = 2;
+
+/// Shows, live, where a neural network looks.
+///
+/// Without a command: the live view of the first camera, or of the built-in demo where there is none.
+#[derive(Parser)]
+#[command(name = "gradcam", version, max_term_width = 100, )]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write the gradient head of a classifier into one ONNX file with it
+    Export(export::Export),
+    /// Show the layers of a classifier, and the target layer and why
+    Inspect(inspect::Inspect),
+}
+
+/// Runs the program on its command line. `start` is when it started.
+pub fn run(start: std::time::Instant) -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command.unwrap() {
+        Command::Export(command) => command.run(),
+        Command::Inspect(command) => command.run(),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gradcam: {}", one_line(&error));
+            ExitCode::from(FAILURE)
+        }
+    }
+}
+
+/// An error in one line, with what to do next where the error does not say it.
+fn one_line(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
+    match error.downcast_ref::<Error>() {
+        Some(Error::UnsupportedOperator { .. }) => {
+            format!("{text}; choose a layer behind it with --layer (`gradcam inspect` lists them)")
+        }
+        _ => text,
+    }
+}
+
+/// Whoever read our output has seen enough.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+            || cause.downcast_ref::<serde_json::Error>().is_some_and(|json| json.io_error_kind() == Some(std::io::ErrorKind::BrokenPipe))
+    };
+    error.chain().any(io)
+}
+
+/// Parses `x,y,width,height` in pixels.
+fn parse_roi(text: &str) -> Result<crate::frame::Rect, String> {
+    let numbers: Result<Vec<f32>, _> = text.split(',').map(|part| part.trim().parse::<f32>()).collect();
+    match numbers.as_deref() {
+        Ok([x, y, width, height]) if [x, y].iter().all(|side| side.is_finite()) && *width > 0.0 && *height > 0.0 => {
+            Ok(crate::frame::Rect { x: *x, y: *y, width: *width, height: *height })
+        }
+        _ => Err("expected x,y,width,height in pixels, such as 0,0,320,240".to_owned()),
+    }
+}

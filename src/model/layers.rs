@@ -36,36 +36,29 @@ pub struct Layer {
 /// The reason why there is none.
 pub fn automatic(graph: &Graph, scores: &str, classes: usize, shapes: &Shapes) -> Result<Layer, String> {
     let needed = graph.before(&[scores], &[]);
-    let convolutions = (0..graph.nodes.len())
+    let last = (0..graph.nodes.len())
         .rev()
         .filter(|at| needed.contains(at) && graph.nodes[*at].op == "Conv")
-        .filter(|at| is_spatial(shapes, &graph.nodes[*at].outputs[0]));
-    for (steps, at) in convolutions.enumerate() {
-        let convolution = &graph.nodes[at];
-        let kernel = graph.constant(&convolution.inputs[1]).map(|weights| weights.shape.clone());
-        let one_map_per_class = kernel.as_deref().is_some_and(|k| k.len() == 4 && k[0] == classes && k[2..] == [1, 1]);
-        let behind = graph.behind(&[convolution.outputs[0].as_str()]);
-        let last_weights = !behind.iter().any(|at| needed.contains(at) && WEIGHTED.contains(&graph.nodes[*at].op.as_str()));
-        if steps == 0 && one_map_per_class && last_weights {
-            let wire = through_identities(graph, &convolution.inputs[0]);
-            if is_spatial(shapes, &wire) {
-                let reason = format!(
-                    "input of `{}`, a 1×1 convolution that makes one map per class",
-                    convolution.label()
-                );
-                return layer(graph, &wire, shapes, reason);
-            }
-            continue;
-        }
-        let wire = follow(graph, at, &needed, shapes);
-        let reason = if wire == convolution.outputs[0] {
-            format!("output of the last convolution `{}`", convolution.label())
-        } else {
-            format!("the last convolution `{}` with what follows it up to the pooling", convolution.label())
-        };
-        return layer(graph, &wire, shapes, reason);
+        .find(|at| is_spatial(shapes, &graph.nodes[*at].outputs[0]));
+    let at = last.ok_or("it has no convolution whose output has more than one cell")?;
+    let convolution = &graph.nodes[at];
+    let kernel = graph.constant(&convolution.inputs[1]).map(|weights| weights.shape.as_slice());
+    let one_map_per_class = kernel.is_some_and(|kernel| kernel.len() == 4 && kernel[0] == classes && kernel[2..] == [1, 1]);
+    let behind = graph.behind(&[convolution.outputs[0].as_str()]);
+    let weighted = |at: &usize| needed.contains(at) && WEIGHTED.contains(&graph.nodes[*at].op.as_str());
+    let before = through_identities(graph, &convolution.inputs[0]);
+    let is_layer = is_spatial(shapes, &before) && graph.producers().contains_key(before.as_str());
+    if one_map_per_class && is_layer && !behind.iter().any(weighted) {
+        let reason = format!("input of `{}`, a 1×1 convolution that makes one map per class", convolution.label());
+        return layer(graph, &before, shapes, reason);
     }
-    Err("it has no convolution whose output has more than one cell".into())
+    let wire = follow(graph, at, &needed, shapes);
+    let reason = if wire == convolution.outputs[0] {
+        format!("output of the last convolution `{}`", convolution.label())
+    } else {
+        format!("the last convolution `{}` with what follows it up to the pooling", convolution.label())
+    };
+    layer(graph, &wire, shapes, reason)
 }
 
 /// The layer that a user names by its wire or by the node that makes it.

@@ -1,0 +1,4 @@
+pub mod explainer;
+pub mod latest;
+pub mod report;
+pub mod stats;

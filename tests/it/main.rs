@@ -2,5 +2,8 @@
 
 mod common;
 
+mod bad_models;
 mod golden;
+mod gradients;
 mod layers;
+mod stored_heads;

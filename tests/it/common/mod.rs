@@ -1,5 +1,8 @@
 //! What the tests share: their data, and comparisons.
 
+pub mod evaluate;
+pub mod graphs;
+
 use gradcam::frame::Frame;
 use ndarray::ArrayD;
 use std::path::PathBuf;

@@ -1,0 +1,180 @@
+//! `gradcam explain`: pictures → overlays, raw maps and numbers.
+
+use super::model::ModelArgs;
+use super::{FAILURE, PARTLY, SUCCESS, parse_roi};
+use crate::cam::methods::{self, Method};
+use crate::error::{Error, Result};
+use crate::frame::Rect;
+use crate::overlay::colormap::Colormap;
+use crate::overlay::{Canvas, Look, Overlay};
+use crate::pipeline::explainer::Explainer;
+use crate::pipeline::report::{Report, TimesReport};
+use crate::pipeline::stats::Stage;
+use crate::sink::files;
+use crate::source::image;
+use crate::target::Selector;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::HashSet;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// Pictures, or folders of pictures
+    #[arg(required = true, value_name = "IN")]
+    inputs: Vec<PathBuf>,
+    /// Folder for the results; it is made where it does not exist
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Class number or label to explain [default: the best class of each picture]
+    #[arg(long, value_name = "CLASS")]
+    target: Option<String>,
+    /// grad-cam, grad-cam++
+    #[arg(long, value_name = "NAME", default_value = "grad-cam")]
+    method: String,
+    /// Keep what speaks against the class: negative values in the map, a second colour in the overlay
+    #[arg(long)]
+    signed: bool,
+    /// Region of interest in pixels; its share of the heat is reported
+    #[arg(long, value_name = "X,Y,W,H", value_parser = parse_roi)]
+    roi: Option<Rect>,
+    /// Colour map: turbo, viridis, inferno, magma, cividis, jet
+    #[arg(long, value_name = "NAME", default_value_t = Colormap::default())]
+    colormap: Colormap,
+    /// Also print the results to standard output, one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Explain {
+    pub fn run(self) -> anyhow::Result<u8> {
+        let method = methods::find(&self.method)?;
+        let engine = self.model.engine()?;
+        let target = self.target.as_deref().map(|name| engine.info.class(name)).transpose()?;
+        let mut work = Work {
+            explainer: Explainer::new(engine, Selector::new(target))?,
+            method,
+            overlay: Overlay::new(),
+            canvas: Canvas::default(),
+            names: HashSet::new(),
+            arguments: &self,
+        };
+        let (pictures, mut failed) = self.pictures();
+        std::fs::create_dir_all(&self.output)
+            .map_err(|error| Error::output(&self.output, format!("cannot be made: {error}")))?;
+
+        let bar = self.progress(pictures.len());
+        let mut done = 0;
+        for picture in &pictures {
+            match work.picture(picture) {
+                Ok(report) => {
+                    done += 1;
+                    if self.json {
+                        let out = &mut std::io::stdout().lock();
+                        serde_json::to_writer(&mut *out, &report)?;
+                        writeln!(out)?;
+                    }
+                }
+                // A folder that cannot be written will not take the next picture either.
+                Err(error @ Error::Output { .. }) => return Err(error.into()),
+                Err(error) => {
+                    failed += 1;
+                    bar.suspend(|| eprintln!("gradcam: {error}"));
+                }
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(match (done, failed) {
+            (_, 0) => SUCCESS,
+            (0, _) => FAILURE,
+            _ => PARTLY,
+        })
+    }
+
+    /// Every picture that is named or lies in a folder that is named, and how many arguments were of no use.
+    fn pictures(&self) -> (Vec<PathBuf>, usize) {
+        let mut pictures = Vec::new();
+        let mut failed = 0;
+        for input in &self.inputs {
+            if !input.is_dir() {
+                pictures.push(input.clone());
+                continue;
+            }
+            match image::pictures_in(input) {
+                Ok(found) if found.is_empty() => {
+                    eprintln!("gradcam: {}: the folder holds no pictures", input.display());
+                    failed += 1;
+                }
+                Ok(found) => pictures.extend(found),
+                Err(error) => {
+                    eprintln!("gradcam: {error}");
+                    failed += 1;
+                }
+            }
+        }
+        (pictures, failed)
+    }
+
+    fn progress(&self, pictures: usize) -> ProgressBar {
+        if pictures < 2 || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left");
+        ProgressBar::new(pictures as u64).with_style(style.expect("the template is a constant"))
+    }
+}
+
+/// What is used for one picture after another.
+struct Work<'a> {
+    explainer: Explainer,
+    method: &'static dyn Method,
+    overlay: Overlay,
+    canvas: Canvas,
+    /// Names of results that are taken.
+    names: HashSet<String>,
+    arguments: &'a Explain,
+}
+
+impl Work<'_> {
+    fn picture(&mut self, path: &Path) -> Result<Report> {
+        let start = Instant::now();
+        let frame = image::load(path)?;
+        let mut times = TimesReport::default();
+        times.add(Stage::Decode, start.elapsed());
+        let (map, stages) = self.explainer.explain(&frame, self.method)?;
+        stages.into_iter().for_each(|(stage, duration)| times.add(stage, duration));
+
+        let Explain { signed, colormap, roi, output, .. } = self.arguments;
+        let start = Instant::now();
+        let look = Look { colormap: *colormap, signed: *signed, ..Look::default() };
+        self.overlay.draw(&frame, Some(&map), &look, None, &mut self.canvas);
+        times.add(Stage::Overlay, start.elapsed());
+
+        let report = Report::new(&path.display().to_string(), self.explainer.info(), &map, *roi, times);
+        let name = self.free_name(path);
+        let beside = |ending: &str| output.join(format!("{name}.{ending}"));
+        files::write(&beside("overlay.png"), &self.canvas.to_png())?;
+        let values = if *signed { map.values } else { map.values.mapv(|value| value.max(0.0)) };
+        files::write(&beside("map.npy"), &files::npy(&values))?;
+        let mut json = serde_json::to_vec_pretty(&report).expect("plain structs become JSON");
+        json.push(b'\n');
+        files::write(&beside("json"), &json)?;
+        Ok(report)
+    }
+
+    /// The file's name without its ending; where that is taken, with its ending, then with a number.
+    fn free_name(&mut self, path: &Path) -> String {
+        let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        let (stem, full) = (text(path.file_stem()), text(path.file_name()));
+        let numbered = (2..).map(|count| format!("{full}-{count}"));
+        let name = [stem, full.clone()].into_iter().chain(numbered).find(|name| !self.names.contains(name));
+        let name = name.expect("there are more numbers than pictures");
+        self.names.insert(name.clone());
+        name
+    }
+}

@@ -1,0 +1,173 @@
+//! `gradcam inspect`: what a classifier offers to look at.
+
+use super::SUCCESS;
+use super::model::{OptionArgs, read};
+use crate::autodiff::rules;
+use crate::engine::Engine;
+use crate::model::layers::{self, Layer};
+use crate::model::metadata::Metadata;
+use crate::model::{Classifier, DEFAULT_MODEL, DEFAULT_MODEL_NAME};
+use crate::onnx::ACTIVATIONS;
+use crate::preprocess::Input;
+use crate::target::{Target, best};
+use clap::Args;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+#[derive(Args, Debug)]
+pub struct Inspect {
+    /// ONNX classifier [default: EfficientNet-Lite0, built in]
+    classifier: Option<PathBuf>,
+    #[command(flatten)]
+    options: OptionArgs,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    file: String,
+    opset: i64,
+    /// `[1, 3, H, W]`.
+    picture: Vec<usize>,
+    classes: usize,
+    /// The chosen target layer and why, or why there is none.
+    target_layer: Option<Layer>,
+    reason: String,
+    /// Whether the file brought its own gradient head.
+    stored_head: bool,
+    /// Whether the gradients change with the picture; nothing where there is no head.
+    head_depends_on_picture: Option<bool>,
+    /// Why the classifier cannot be explained at this layer; nothing where it can.
+    refused: Option<String>,
+    /// Operators between the target layer and the scores that have no gradient rule, with their nodes.
+    without_rule: BTreeMap<String, Vec<String>>,
+    /// For a pooled linear head, how far Σ g·A is from score − bias, relative to the score.
+    completeness_error: Option<f32>,
+    preprocessing: Option<crate::model::metadata::Preprocessing>,
+    null_levels: Option<crate::model::metadata::NullLevels>,
+    licence: Option<String>,
+    source_sha256: Option<String>,
+    /// Whether the file has labels.
+    labelled: bool,
+    layers: Vec<Layer>,
+}
+
+impl Inspect {
+    pub fn run(self) -> anyhow::Result<u8> {
+        let (file, bytes) = match &self.classifier {
+            Some(path) => (path.display().to_string(), read(path)?),
+            None => (DEFAULT_MODEL_NAME.to_owned(), DEFAULT_MODEL.to_vec()),
+        };
+        let report = self.report(&file, &bytes)?;
+        if self.json {
+            serde_json::to_writer_pretty(std::io::stdout(), &report)?;
+            println!();
+        } else {
+            print_report(&report)?;
+        }
+        Ok(SUCCESS)
+    }
+
+    fn report(&self, file: &str, bytes: &[u8]) -> anyhow::Result<Report> {
+        let Classifier { graph, scores, classes, shapes, metadata, stored_head } =
+            Classifier::read(file, bytes, self.options.layer.is_none())?;
+        let chosen = match (&self.options.layer, &stored_head) {
+            (Some(name), _) => layers::named(&graph, name, &shapes),
+            (None, Some(_)) => layers::named(&graph, ACTIVATIONS, &shapes),
+            (None, None) => layers::automatic(&graph, &scores, classes, &shapes),
+        };
+        let mut without_rule: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        if let Ok(layer) = &chosen {
+            let behind = graph.behind(&[layer.wire.as_str()]);
+            let between = graph.before(&[scores.as_str()], &[layer.wire.as_str()]);
+            let nodes = graph.nodes.iter().enumerate().filter(|(at, _)| behind.contains(at) && between.contains(at));
+            for (_, node) in nodes.filter(|(_, node)| rules::find(&node.op).is_none()) {
+                without_rule.entry(node.op.clone()).or_default().push(node.label().to_owned());
+            }
+        }
+        let explained = self.options.model(file, bytes).and_then(|model| {
+            let mut engine = Engine::new(&model, 1)?;
+            let forward = engine.forward(&Input::new(&model.info.preprocessing))?;
+            let target = Target { class: best(forward.scores()) };
+            Ok((engine.completeness(&forward, target)?, model.info))
+        });
+        let (completeness_error, info, refused) = match explained {
+            Ok((error, info)) => (error, Some(info), None),
+            Err(error) => (None, None, Some(error.to_string())),
+        };
+        let (target_layer, reason) = match (chosen, &info) {
+            (_, Some(info)) => (Some(info.layer.clone()), info.layer.reason.clone()),
+            (Ok(layer), None) => (Some(layer.clone()), layer.reason),
+            (Err(reason), None) => (None, reason),
+        };
+        let Metadata { preprocessing, licence, source_sha256, null_levels, labels, .. } = metadata;
+        Ok(Report {
+            file: file.to_owned(),
+            opset: graph.opset,
+            picture: graph.inputs[0].shape.iter().flatten().map(|side| side.unwrap_or(0)).collect(),
+            classes,
+            target_layer,
+            reason,
+            stored_head: stored_head.is_some(),
+            head_depends_on_picture: info.as_ref().map(|info| info.head_depends_on_picture),
+            refused,
+            without_rule,
+            completeness_error,
+            preprocessing,
+            null_levels,
+            licence,
+            source_sha256,
+            labelled: labels.is_some(),
+            layers: layers::all(&graph, &scores, &shapes),
+        })
+    }
+}
+
+fn print_report(report: &Report) -> std::io::Result<()> {
+    let out = &mut std::io::stdout().lock();
+    let yes = |there: bool| if there { "yes" } else { "no" };
+    writeln!(out, "{}", report.file)?;
+    writeln!(out, "  picture        {:?}, opset {}", report.picture, report.opset)?;
+    writeln!(out, "  classes        {}, labels in the file: {}", report.classes, yes(report.labelled))?;
+    match &report.target_layer {
+        Some(layer) => {
+            writeln!(out, "  target layer   {} {:?}", layer.wire, layer.shape)?;
+            writeln!(out, "                 {}", report.reason)?;
+        }
+        None => writeln!(out, "  target layer   none: {}", report.reason)?,
+    }
+    match (&report.refused, report.head_depends_on_picture) {
+        (Some(reason), _) => writeln!(out, "  refused        {reason}")?,
+        (None, Some(true)) => writeln!(out, "  gradient head  changes with the picture, run for every frame")?,
+        (None, _) => writeln!(out, "  gradient head  changes with the target only, run when it changes")?,
+    }
+    for (operator, nodes) in &report.without_rule {
+        writeln!(out, "  without rule   {operator}: {}", nodes.join(", "))?;
+    }
+    if let Some(error) = report.completeness_error {
+        writeln!(out, "  completeness   Σ g·A = score − bias within {error:.1e} of the score")?;
+    }
+    match &report.preprocessing {
+        Some(p) => writeln!(out, "  preprocessing  {:?}, (x − {:?}) / {:?}, {:?}", p.order, p.mean, p.scale, p.resize)?,
+        None => writeln!(out, "  preprocessing  not in the file")?,
+    }
+    if let Some(levels) = &report.null_levels {
+        let maps: Vec<String> = levels.map_max.iter().map(|(method, max)| format!("{method} {max:.2}")).collect();
+        writeln!(out, "  null levels    evidence {:.2}, map maximum {}", levels.evidence, maps.join(", "))?;
+    }
+    if let Some(licence) = &report.licence {
+        writeln!(out, "  licence        {licence}")?;
+    }
+    if let Some(hash) = &report.source_sha256 {
+        writeln!(out, "  source sha256  {hash}")?;
+    }
+    writeln!(out, "layers")?;
+    for layer in &report.layers {
+        writeln!(out, "  {:<40} {:<20} {:?}", layer.wire, layer.op, layer.shape)?;
+    }
+    Ok(())
+}

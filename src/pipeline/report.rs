@@ -1,0 +1,117 @@
+//! What is said of an explained frame to machines: one JSON object.
+
+use super::stats::Stage;
+use crate::cam::focus::{Focus, focus};
+use crate::cam::{HeatMap, Ranked, Unit};
+use crate::frame::Rect;
+use crate::model::Info;
+use serde::Serialize;
+use std::time::Duration;
+
+/// The explanation of one frame.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The file, camera or `demo`.
+    pub input: String,
+    /// Number of the frame and its time in seconds, for frames that follow one another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame: Option<FrameReport>,
+    pub model: String,
+    /// The target layer's wire in the classifier.
+    pub layer: String,
+    pub method: &'static str,
+    pub target: TargetReport,
+    /// The best classes, highest score first.
+    pub top: Vec<Ranked>,
+    /// logsumexp(scores) − ln C: whether the network recognises anything.
+    pub evidence: f32,
+    /// 0 to 1: how far the heat is shown, because of the evidence.
+    pub gate: f32,
+    pub map: MapReport,
+    /// `null` where nothing is positive.
+    pub focus: Option<Focus>,
+    pub times_ms: TimesReport,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct FrameReport {
+    pub number: u64,
+    pub time: f64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct TargetReport {
+    pub class: usize,
+    pub label: String,
+}
+
+/// The signed map at the target layer's resolution.
+#[derive(Debug, Clone, Serialize)]
+pub struct MapReport {
+    pub height: usize,
+    pub width: usize,
+    pub min: f32,
+    pub max: f32,
+    /// The value that is drawn with full heat.
+    pub scale: f32,
+    pub unit: Unit,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct TimesReport {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decode: Option<f64>,
+    pub preprocess: f64,
+    pub forward: f64,
+    pub heatmap: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlay: Option<f64>,
+}
+
+impl TimesReport {
+    pub fn add(&mut self, stage: Stage, duration: Duration) {
+        let ms = duration.as_secs_f64() * 1e3;
+        match stage {
+            Stage::Decode => self.decode = Some(ms),
+            Stage::Preprocess => self.preprocess = ms,
+            Stage::Forward => self.forward = ms,
+            Stage::HeatMap => self.heatmap = ms,
+            Stage::Overlay => self.overlay = Some(ms),
+            Stage::Show => {}
+        }
+    }
+}
+
+impl Report {
+    pub fn new(input: &str, info: &Info, map: &HeatMap, roi: Option<Rect>, times_ms: TimesReport) -> Report {
+        let (height, width) = map.values.dim();
+        let fold = |start: f32, pick: fn(f32, f32) -> f32| map.values.iter().copied().fold(start, pick);
+        Report {
+            input: input.to_owned(),
+            frame: None,
+            model: info.file.clone(),
+            layer: info.layer.wire.clone(),
+            method: map.method,
+            target: TargetReport { class: map.target.class, label: map.target.label.clone() },
+            top: map.top.clone(),
+            evidence: map.evidence,
+            gate: map.gate,
+            map: MapReport {
+                height,
+                width,
+                min: fold(f32::INFINITY, f32::min),
+                max: fold(f32::NEG_INFINITY, f32::max),
+                scale: map.scale,
+                unit: map.unit,
+            },
+            focus: focus(map, roi),
+            times_ms,
+        }
+    }
+
+    /// With the number and time of the map's frame.
+    pub fn of_frame(mut self, map: &HeatMap) -> Report {
+        self.frame = Some(FrameReport { number: map.number, time: map.time.as_secs_f64() });
+        self
+    }
+}

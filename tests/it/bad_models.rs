@@ -1,0 +1,187 @@
+//! Model files that are broken, hostile or of another kind: refused in one sentence that says what is wrong.
+
+use crate::common::graphs::Builder;
+use gradcam::model::{DEFAULT_MODEL, Model, Options};
+use gradcam::onnx::graph::Attribute::{self, Int};
+use gradcam::onnx::graph::{ElementType, Graph, Port, Tensor};
+use gradcam::onnx::to_bytes;
+
+/// A sound classifier of 4 classes, to be broken.
+fn sound() -> Builder {
+    Builder::new(13, 4, 3)
+        .with("w", &[3, 4], &[1.0; 12])
+        .node("Relu", &["features"], "warm", &[])
+        .node("GlobalAveragePool", &["warm"], "pooled", &[])
+        .node("Flatten", &["pooled"], "flat", &[])
+        .node("MatMul", &["flat", "w"], "scores", &[])
+}
+
+fn broken(change: impl FnOnce(&mut Graph)) -> Vec<u8> {
+    let mut builder = sound();
+    builder.graph.outputs = vec![Port::f32("scores", &[1, 4])];
+    change(&mut builder.graph);
+    to_bytes(&builder.graph)
+}
+
+#[track_caller]
+fn refused(bytes: &[u8], options: &Options, words: &[&str]) {
+    let text = Model::load("bad.onnx", bytes, options).expect_err("it is refused").to_string();
+    assert!(text.contains("bad.onnx"), "the file is not named: {text}");
+    assert!(!text.contains('\n'), "more than one line: {text}");
+    for word in words {
+        assert!(text.contains(word), "`{word}` is not in: {text}");
+    }
+}
+
+#[track_caller]
+fn says(bytes: &[u8], words: &[&str]) {
+    refused(bytes, &Options::default(), words);
+}
+
+#[test]
+fn the_sound_one_is_accepted() {
+    Model::load("good.onnx", &sound().bytes(4), &Options::default()).expect("nothing is wrong with it");
+}
+
+#[test]
+fn what_is_not_onnx() {
+    says(b"", &["empty"]);
+    says(b"this is a text file, not a model\n", &["not an ONNX"]);
+    says(&[0xff; 4096], &["not an ONNX"]);
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    let bytes = sound().bytes(4);
+    for length in 0..bytes.len() {
+        assert!(Model::load("cut.onnx", &bytes[..length], &Options::default()).is_err(), "{length} of {}", bytes.len());
+    }
+    says(&DEFAULT_MODEL[..DEFAULT_MODEL.len() / 2], &["cut short"]);
+}
+
+#[test]
+fn a_picture_of_another_rank_or_type() {
+    says(&broken(|graph| graph.inputs[0] = Port::f32("image", &[1, 48])), &["image", "[1, 48]", "[1, 3, height, width]"]);
+    says(&broken(|graph| graph.inputs[0].kind = ElementType::U8), &["image", "U8"]);
+    says(&broken(|graph| graph.inputs[0].shape = None), &["image", "no shape"]);
+    says(&broken(|graph| graph.inputs[0].shape = Some(vec![Some(1), Some(3), None, None])), &["no fixed height"]);
+    says(&broken(|graph| graph.inputs[0] = Port::f32("image", &[1, 3, 100_000, 100_000])), &["more than"]);
+}
+
+#[test]
+fn an_output_that_does_not_exist() {
+    says(&broken(|graph| graph.outputs[0].name = "nowhere".to_owned()), &["output `nowhere`", "does not exist"]);
+}
+
+#[test]
+fn scores_of_another_shape() {
+    says(&broken(|graph| graph.outputs[0].name = "pooled".to_owned()), &["pooled", "[1, 3, 1, 1]"]);
+    let two = broken(|graph| graph.outputs.push(Port::f32("flat", &[1, 3])));
+    says(&two, &["one output", "scores", "flat"]);
+}
+
+#[test]
+fn a_cycle() {
+    let cycle = broken(|graph| graph.nodes[1].inputs[0] = "pooled".to_owned());
+    says(&cycle, &["cycle"]);
+    let pair = broken(|graph| {
+        graph.nodes[1].op = "Add".to_owned();
+        graph.nodes[1].inputs.push("pooled".to_owned());
+    });
+    says(&pair, &["cycle", "node_"]);
+}
+
+#[test]
+fn wires_that_nothing_makes_or_two_nodes_make() {
+    says(&broken(|graph| graph.nodes[1].inputs[0] = "ghost".to_owned()), &["node_warm", "`ghost`", "nothing makes"]);
+    says(&broken(|graph| graph.nodes[2].outputs[0] = "warm".to_owned()), &["`warm`", "twice"]);
+}
+
+#[test]
+fn weights_that_are_not_numbers() {
+    let nan = broken(|graph| {
+        graph.initializers.insert("w".to_owned(), Tensor::f32(&[3, 4], &[f32::NAN; 12]));
+    });
+    says(&nan, &["weights `w`", "not a number"]);
+}
+
+#[test]
+fn weights_whose_size_does_not_fit() {
+    let short = broken(|graph| {
+        let tensor = graph.initializers.get_mut("w").expect("it is there");
+        tensor.shape = vec![3, 400];
+    });
+    says(&short, &["`w`", "1200", "12"]);
+    let vast = broken(|graph| {
+        let tensor = graph.initializers.get_mut("w").expect("it is there");
+        tensor.shape = vec![1 << 40, 1 << 40];
+    });
+    says(&vast, &["`w`", "more than"]);
+}
+
+#[test]
+fn a_small_file_that_asks_for_terabytes() {
+    let vast = sound().with_integers("vast", &[1 << 20, 1 << 20]);
+    let vast = vast.node("ConstantOfShape", &["vast"], "huge", &[]).node("ReduceMean", &["huge"], "mean", &[]);
+    says(&vast.node("Add", &["scores", "mean"], "more", &[]).bytes(4), &["node_huge", "more than"]);
+}
+
+#[test]
+fn versions_and_operators_from_elsewhere() {
+    says(&broken(|graph| graph.opset = 7), &["operator set 7", "9 to 21"]);
+    says(&broken(|graph| graph.opset = 99), &["operator set 99"]);
+    says(&broken(|graph| graph.ir_version = 1), &["IR version is 1"]);
+    // An operator that does not exist is found at the latest when the engine is to run it.
+    says(&broken(|graph| graph.nodes[1].op = "NoSuchThing".to_owned()), &["NoSuchThing"]);
+}
+
+#[test]
+fn a_network_without_convolutions() {
+    let bytes = broken(|graph| {
+        graph.nodes.remove(0);
+        graph.nodes[0].inputs[0] = "image".to_owned();
+    });
+    says(&bytes, &["no convolution"]);
+}
+
+#[test]
+fn labels_that_do_not_match() {
+    let labels = |count: usize| Options { labels: Some(vec!["thing".to_owned(); count]), ..Options::default() };
+    let bytes = sound().bytes(4);
+    refused(&bytes, &labels(5), &["5 labels", "4 classes", "background"]);
+    refused(&bytes, &labels(3), &["3 labels", "4 classes", "background"]);
+    refused(&bytes, &labels(80), &["80 labels", "4 classes", "another model"]);
+}
+
+#[test]
+fn a_layer_that_cannot_be_cut() {
+    let layer = |name: &str| Options { layer: Some(name.to_owned()), ..Options::default() };
+    let bytes = sound().bytes(4);
+    refused(&bytes, &layer("nothing"), &["no layer `nothing`", "inspect"]);
+    refused(&bytes, &layer("flat"), &["flat", "[1, 3]"]);
+}
+
+#[test]
+fn metadata_that_cannot_be_read() {
+    let bytes = broken(|graph| {
+        graph.metadata.insert("gradcam.preprocessing".to_owned(), "{\"width\": true}".to_owned());
+    });
+    says(&bytes, &["gradcam.preprocessing"]);
+}
+
+#[test]
+fn hostile_shapes_do_not_panic() {
+    // Nodes whose attributes make no sense, in places where an engine may trust them.
+    let strange: [(&str, &[(&str, Attribute)]); 4] = [
+        ("Flatten", &[("axis", Int(-900))]),
+        ("MaxPool", &[("kernel_shape", Attribute::Ints(vec![0, 0]))]),
+        ("Transpose", &[("perm", Attribute::Ints(vec![9, 9, 9, 9]))]),
+        ("Concat", &[("axis", Int(77))]),
+    ];
+    for (op, attributes) in strange {
+        let builder = Builder::new(13, 4, 3).node(op, &["features"], "strange", attributes);
+        let builder = builder.node("GlobalAveragePool", &["strange"], "pooled", &[]);
+        let bytes = builder.node("Flatten", &["pooled"], "scores", &[]).bytes(3);
+        says(&bytes, &[]);
+    }
+}

@@ -1,0 +1,224 @@
+//! Gradient rules: by numbers worked out by hand, and by central finite differences in f64.
+
+use crate::common::evaluate::evaluate;
+use crate::common::graphs::Builder;
+use crate::common::relative_l2;
+use gradcam::engine::Engine;
+use gradcam::frame::Frame;
+use gradcam::model::{Model, Options};
+use gradcam::onnx::ACTIVATIONS;
+use gradcam::onnx::graph::Attribute::{Float, Int, Ints};
+use gradcam::preprocess::{Input, Preprocess};
+use gradcam::target::Target;
+use ndarray::{Array3, ArrayD};
+
+/// Exact but for the rounding of f32.
+const TOLERANCE: f64 = 1e-5;
+const STEP: f64 = 1e-4;
+
+fn explained_at(bytes: &[u8], layer: &str) -> (Model, Engine, Input) {
+    let options = Options { layer: Some(layer.to_owned()), ..Options::default() };
+    let model = Model::load("test.onnx", bytes, &options).expect("the classifier can be explained");
+    let engine = Engine::new(&model, 1).expect("tract runs it");
+    let shape = &model.info.preprocessing;
+    let rgb = (0..shape.width * shape.height * 3).map(|at| (at * 37 % 251) as u8).collect();
+    let frame = Frame { width: shape.width, height: shape.height, rgb, ..Frame::default() };
+    let mut input = Input::new(shape);
+    Preprocess::new(shape).run(&frame, &mut input);
+    (model, engine, input)
+}
+
+/// Compares the gradients of every class at `features` with finite differences of the tail.
+#[track_caller]
+fn agrees_with_finite_differences(builder: Builder, classes: usize) {
+    let bytes = builder.bytes(classes);
+    let (model, mut engine, input) = explained_at(&bytes, "features");
+    let forward = engine.forward(&input).expect("the classifier runs");
+    let activations: ArrayD<f64> = forward.activations().mapv(f64::from).insert_axis(ndarray::Axis(0)).into_dyn();
+    let scores = |activations: ArrayD<f64>| -> Vec<f64> {
+        let wires = evaluate(&model.parts.tail, &[(ACTIVATIONS, activations)]);
+        wires["scores"].iter().copied().collect()
+    };
+    let expected: Vec<f32> = scores(activations.clone()).iter().map(|score| *score as f32).collect();
+    assert!(relative_l2(&forward.scores(), &expected) < TOLERANCE, "the evaluator and tract disagree");
+    for class in 0..classes {
+        let mut slopes = Vec::new();
+        for at in 0..activations.len() {
+            let moved = |by: f64| {
+                let mut moved = activations.clone();
+                *moved.iter_mut().nth(at).expect("it is within the maps") += by;
+                scores(moved)[class]
+            };
+            slopes.push(((moved(STEP) - moved(-STEP)) / (2.0 * STEP)) as f32);
+        }
+        let evidence = engine.gradients(&forward, Target { class }).expect("the head runs");
+        let error = relative_l2(&evidence.gradients(), &slopes);
+        assert!(error < TOLERANCE, "class {class}: relative L2 {error:.1e}");
+    }
+}
+
+fn ramp(count: usize) -> Vec<f32> {
+    (0..count).map(|at| ((at * 13 + 5) % 17) as f32 / 8.0 - 1.0).collect()
+}
+
+fn pooled(builder: Builder) -> Builder {
+    builder.node("GlobalAveragePool", &["features"], "pooled", &[]).node("Flatten", &["pooled"], "flat", &[])
+}
+
+#[test]
+fn pooling_and_a_linear_layer_by_hand() {
+    // score_c = Σ_k W[c,k] · mean(A_k) over 4 cells, so the gradient is W[c,k] / 4 at each cell.
+    let bytes = pooled(Builder::new(13, 2, 2))
+        .with("w", &[2, 2], &[4.0, -8.0, 0.5, 1.0])
+        .node("Gemm", &["flat", "w"], "scores", &[("transB", Int(1))])
+        .bytes(2);
+    let (_, mut engine, input) = explained_at(&bytes, "features");
+    let forward = engine.forward(&input).expect("the classifier runs");
+    let gradients = |engine: &mut Engine, class| {
+        engine.gradients(&forward, Target { class }).expect("the head runs").gradients().to_owned()
+    };
+    let maps = |a: f32, b: f32| Array3::from_shape_fn((2, 2, 2), |(k, _, _)| if k == 0 { a } else { b });
+    assert_eq!(gradients(&mut engine, 0), maps(1.0, -2.0));
+    assert_eq!(gradients(&mut engine, 1), maps(0.125, 0.25));
+}
+
+#[test]
+fn gemm_in_all_its_forms() {
+    for opset in [9, 13] {
+        for transposed in [0, 1] {
+            let builder = pooled(Builder::new(opset, 3, 4))
+                .with("w", if transposed == 1 { &[5, 4] } else { &[4, 5] }, &ramp(20))
+                .with("b", &[5], &ramp(5))
+                .node("Gemm", &["flat", "w", "b"], "scores", &[
+                    ("transB", Int(transposed)),
+                    ("alpha", Float(0.5)),
+                    ("beta", Float(2.0)),
+                ]);
+            agrees_with_finite_differences(builder, 5);
+        }
+    }
+    // The features on the left transposed, and on the right: [4,1]ᵀ·[4,5] and ([5,4]·[4,1])ᵀ.
+    let left = pooled(Builder::new(13, 3, 4))
+        .with_integers("column", &[4, 1])
+        .with("w", &[4, 5], &ramp(20))
+        .node("Reshape", &["flat", "column"], "tall", &[])
+        .node("Gemm", &["tall", "w"], "scores", &[("transA", Int(1))]);
+    agrees_with_finite_differences(left, 5);
+    for transposed in [0, 1] {
+        let right = pooled(Builder::new(13, 3, 4))
+            .with_integers("sides", if transposed == 1 { &[1, 4] } else { &[4, 1] })
+            .with_integers("row", &[1, 5])
+            .with("w", &[5, 4], &ramp(20))
+            .node("Reshape", &["flat", "sides"], "operand", &[])
+            .node("Gemm", &["w", "operand"], "tall", &[("transB", Int(transposed))])
+            .node("Reshape", &["tall", "row"], "scores", &[]);
+        agrees_with_finite_differences(right, 5);
+    }
+}
+
+#[test]
+fn the_summand_of_gemm() {
+    let builder = pooled(Builder::new(13, 2, 3))
+        .with("one", &[2, 1], &[0.5, -1.0])
+        .with("w", &[1, 3], &ramp(3))
+        .with("mix2", &[6, 2], &ramp(12))
+        .with_integers("row", &[1, 6])
+        .node("Gemm", &["one", "w", "flat"], "matrix", &[("beta", Float(3.0))])
+        .node("Reshape", &["matrix", "row"], "long", &[])
+        .node("MatMul", &["long", "mix2"], "scores", &[]);
+    agrees_with_finite_differences(builder, 2);
+}
+
+#[test]
+fn mat_mul_with_batches_that_are_broadcast() {
+    // [1,2,2,2] features · [3→1,2,2] constants, and the constants on the left.
+    for (inputs, name) in [(["features", "w"], "right"), (["w", "features"], "left")] {
+        let builder = Builder::new(13, 2, 2)
+            .with("w", &[3, 1, 2, 2], &ramp(12))
+            .with_integers("row", &[1, 24])
+            .with("v", &[24, 2], &ramp(48))
+            .node("MatMul", &inputs, name, &[])
+            .node("Reshape", &[name, "row"], "flat", &[])
+            .node("MatMul", &["flat", "v"], "scores", &[]);
+        agrees_with_finite_differences(builder, 2);
+    }
+}
+
+#[test]
+fn reduce_mean_with_axes_as_attribute_and_as_input() {
+    let scored = |builder: Builder| builder.with("w", &[4, 3], &ramp(12)).node("MatMul", &["flat", "w"], "scores", &[]);
+    let attribute = [("axes", Ints(vec![2, 3])), ("keepdims", Int(0))];
+    agrees_with_finite_differences(scored(Builder::new(13, 3, 4).node("ReduceMean", &["features"], "flat", &attribute)), 3);
+    let input = Builder::new(18, 3, 4)
+        .with_integers("axes", &[-1, -2])
+        .node("ReduceMean", &["features", "axes"], "flat", &[("keepdims", Int(0))]);
+    agrees_with_finite_differences(scored(input), 3);
+}
+
+#[test]
+fn relu_and_clip_away_from_their_corners() {
+    let scored = |builder: Builder| {
+        builder
+            .with_integers("row", &[1, 36])
+            .with("w", &[36, 2], &ramp(72))
+            .node("Reshape", &["bent", "row"], "flat", &[])
+            .node("MatMul", &["flat", "w"], "scores", &[])
+    };
+    agrees_with_finite_differences(scored(Builder::new(13, 3, 4).node("Relu", &["features"], "bent", &[])), 2);
+    let attributes = [("min", Float(-0.25)), ("max", Float(1.0))];
+    agrees_with_finite_differences(scored(Builder::new(9, 3, 4).node("Clip", &["features"], "bent", &attributes)), 2);
+    let inputs = Builder::new(13, 3, 4).with("high", &[], &[0.75]).node("Clip", &["features", "", "high"], "bent", &[]);
+    agrees_with_finite_differences(scored(inputs), 2);
+}
+
+#[test]
+fn branches_add_up_and_broadcast_sums_shrink() {
+    // features + bias per map, then features again: two ways to the scores.
+    let builder = Builder::new(13, 3, 4)
+        .with("bias", &[4, 1, 1], &ramp(4))
+        .with("w", &[4, 2], &ramp(8))
+        .node("Add", &["features", "bias"], "shifted", &[])
+        .node("Relu", &["shifted"], "warm", &[])
+        .node("Add", &["warm", "features"], "sum", &[])
+        .node("GlobalAveragePool", &["sum"], "pooled", &[])
+        .node("Add", &["sum", "pooled"], "wide", &[])
+        .node("ReduceMean", &["wide"], "flat", &[("axes", Ints(vec![2, 3])), ("keepdims", Int(0))])
+        .node("MatMul", &["flat", "w"], "scores", &[]);
+    agrees_with_finite_differences(builder, 2);
+}
+
+#[test]
+fn an_operator_without_a_rule_is_refused_by_name_and_node() {
+    let bytes = pooled(Builder::new(13, 2, 2))
+        .node("Sin", &["flat"], "scores", &[])
+        .bytes(2);
+    let error = Model::load("test.onnx", &bytes, &Options::default()).expect_err("there is no rule");
+    let text = error.to_string();
+    assert!(text.contains("Sin") && text.contains("node_scores") && text.contains("test.onnx"), "{text}");
+}
+
+#[test]
+fn a_layer_inside_a_residual_branch_has_a_bypass() {
+    // scores = W · mean(relu(conv(f)) + f): cut behind the second convolution, f goes around.
+    let identity: Vec<f32> = (0..16).map(|at| if at % 5 == 0 { 1.5 } else { 0.1 }).collect();
+    let bytes = Builder::new(13, 3, 4)
+        .with("k", &[4, 4, 1, 1], &identity)
+        .with("w", &[4, 2], &[1.0, 2.0, 3.0, 4.0, -5.0, 6.0, 7.0, 8.0])
+        .node("Conv", &["features", "k"], "inner", &[])
+        .node("Relu", &["inner"], "warm", &[])
+        .node("Add", &["warm", "features"], "sum", &[])
+        .node("GlobalAveragePool", &["sum"], "pooled", &[])
+        .node("Flatten", &["pooled"], "flat", &[])
+        .node("MatMul", &["flat", "w"], "scores", &[])
+        .bytes(2);
+    let (model, mut engine, input) = explained_at(&bytes, "inner");
+    assert_eq!(model.parts.bypass, ["features"]);
+    let forward = engine.forward(&input).expect("the classifier runs");
+    let evidence = engine.gradients(&forward, Target { class: 1 }).expect("the head runs");
+    // dy/dinner_k = W[k,1] / 9 where inner > 0.
+    let weights = [2.0, 4.0, 6.0, 8.0];
+    let by_hand = Array3::from_shape_fn((4, 3, 3), |(k, y, x)| {
+        if forward.activations()[(k, y, x)] > 0.0 { weights[k] / 9.0 } else { 0.0 }
+    });
+    assert!(relative_l2(&evidence.gradients(), &by_hand) < TOLERANCE);
+}

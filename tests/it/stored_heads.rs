@@ -1,0 +1,126 @@
+//! The gradient head in a file is the one that its classifier has, or the file is refused.
+
+use crate::common::{picture, relative_l2};
+use gradcam::engine::Engine;
+use gradcam::error::Result;
+use gradcam::model::{DEFAULT_MODEL, Model, Options};
+use gradcam::onnx::graph::{Graph, Tensor};
+use gradcam::onnx::{self, ACTIVATIONS, GRADIENTS, to_bytes};
+use gradcam::preprocess::{Input, Preprocess};
+use gradcam::target::Target;
+
+fn load(graph: &Graph) -> Result<Engine> {
+    let model = Model::load("changed.onnx", &to_bytes(graph), &Options::default())?;
+    Engine::new(&model, 1)
+}
+
+fn default_graph() -> Graph {
+    onnx::read("default.onnx", DEFAULT_MODEL).expect("the default model is valid")
+}
+
+#[track_caller]
+fn is_refused(graph: &Graph) {
+    let Err(error) = load(graph) else { panic!("it was accepted") };
+    let text = error.to_string();
+    assert!(text.contains("gradient head is not that of its classifier"), "{text}");
+    assert!(text.contains("gradcam export"), "it does not say what to do: {text}");
+}
+
+/// Puts a node between the head and its output.
+fn scaled(factor: f32) -> Graph {
+    let mut graph = default_graph();
+    let last = graph.nodes.iter_mut().find(|node| node.outputs[0] == GRADIENTS).expect("the head ends in gradients");
+    last.outputs[0] = "true_gradients".to_owned();
+    let mut scale = last.clone();
+    scale.name = "scale".to_owned();
+    scale.op = "Mul".to_owned();
+    scale.inputs = vec!["true_gradients".to_owned(), "factor".to_owned()];
+    scale.outputs = vec![GRADIENTS.to_owned()];
+    graph.nodes.push(scale);
+    graph.initializers.insert("factor".to_owned(), Tensor::f32(&[], &[factor]));
+    graph
+}
+
+#[test]
+fn the_untouched_head_is_accepted() {
+    load(&default_graph()).expect("it is the classifier's");
+    load(&scaled(1.0)).expect("times one changes nothing");
+}
+
+#[test]
+fn a_head_that_is_one_percent_off() {
+    is_refused(&scaled(1.01));
+}
+
+#[test]
+fn a_head_with_one_class_altered() {
+    let mut graph = default_graph();
+    let gemm = |node: &&mut onnx::Node| node.op == "Gemm" && node.name.starts_with("gradient_head");
+    let gemm = graph.nodes.iter_mut().find(gemm).expect("the head multiplies by the classifier's weights");
+    let weights = gemm.inputs[1].clone();
+    gemm.inputs[1] = "altered".to_owned();
+    let tensor = &graph.initializers[&weights];
+    let mut values = tensor.to_f32().expect("weights are f32");
+    // The row of class 285, by one percent.
+    let width = tensor.shape[1];
+    assert_eq!(tensor.shape, [1000, 1280]);
+    values[285 * width..286 * width].iter_mut().for_each(|value| *value *= 1.01);
+    let altered = Tensor::f32(&tensor.shape.clone(), &values);
+    graph.initializers.insert("altered".to_owned(), altered);
+    is_refused(&graph);
+}
+
+#[test]
+fn a_head_of_another_layer() {
+    // The head belongs to the last layer; the file says that it is the one before the last activation.
+    let mut graph = default_graph();
+    let clip = graph.nodes.iter().find(|node| node.outputs[0] == ACTIVATIONS).expect("a node makes it");
+    let before = clip.inputs[0].clone();
+    graph.rename(ACTIVATIONS, "true_activations");
+    graph.rename(&before, ACTIVATIONS);
+    graph.outputs.iter_mut().filter(|port| port.name == "true_activations").for_each(|port| {
+        port.name = ACTIVATIONS.to_owned();
+    });
+    is_refused(&graph);
+}
+
+#[test]
+fn an_export_is_read_back_with_everything_in_it() {
+    let plain = {
+        let mut graph = default_graph();
+        graph.metadata.clear();
+        graph
+    };
+    let labels: Vec<String> = (0..1000).map(|class| format!("thing {class}")).collect();
+    let options = Options { preprocess: Some("lite".to_owned()), labels: Some(labels.clone()), layer: None };
+    let model = Model::load("plain.onnx", &to_bytes(&plain), &options).expect("it can be explained");
+    let bytes = model.to_bytes(Some("CC0"), "00ff");
+    let again = Model::load("again.onnx", &bytes, &Options::default()).expect("it is what was written");
+    assert_eq!(again.info.labels, labels);
+    assert_eq!(again.info.preprocessing, model.info.preprocessing);
+    assert!(!again.info.preprocessing_assumed);
+    assert_eq!(again.info.licence.as_deref(), Some("CC0"));
+    assert_eq!(again.to_bytes(Some("CC0"), "00ff"), bytes, "writing what was read changes it");
+}
+
+#[test]
+fn another_layer_of_an_explainable_file_gets_its_own_head() {
+    let options = Options { layer: Some("head/conv".to_owned()), ..Options::default() };
+    let model = Model::load("default.onnx", DEFAULT_MODEL, &options).expect("there is such a layer");
+    let stored = Model::default_model().expect("the default model loads");
+    let mut preprocess = Preprocess::new(&model.info.preprocessing);
+    let mut input = Input::new(&model.info.preprocessing);
+    preprocess.run(&picture("lite0/coffee_224.png"), &mut input);
+    let mut gradients = |model: &Model| {
+        let mut engine = Engine::new(model, 1).expect("it compiles");
+        let forward = engine.forward(&input).expect("it runs");
+        let activations = forward.activations().to_owned();
+        let evidence = engine.gradients(&forward, Target { class: 967 }).expect("it runs");
+        (activations, evidence.gradients().to_owned())
+    };
+    let (before, inner) = gradients(&model);
+    let (_, outer) = gradients(&stored);
+    // Behind ReLU6 the gradient is the same where the unit is neither cold nor saturated, and 0 elsewhere.
+    let expected = ndarray::Zip::from(&before).and(&outer).map_collect(|x, g| if *x > 0.0 && *x < 6.0 { *g } else { 0.0 });
+    assert!(relative_l2(&inner, &expected) < 1e-6);
+}
