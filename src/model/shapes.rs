@@ -20,6 +20,11 @@ pub fn shapes(graph: &Graph) -> Result<HashMap<String, Vec<usize>>> {
     let model = analysed.map_err(|reason| Error::model(&graph.file, format!("its shapes do not fit: {reason}")))?;
     let mut shapes = HashMap::new();
     for node in model.nodes() {
+        if node.op.name().starts_with("Unimplemented") {
+            let op = graph.nodes.iter().find(|known| known.label() == node.name).map_or("", |known| known.op.as_str());
+            let reason = format!("the inference engine does not know operator {op} (node `{}`)", node.name);
+            return Err(Error::model(&graph.file, reason));
+        }
         for (slot, outlet) in node.outputs.iter().enumerate() {
             let name = model.outlet_label(OutletId::new(node.id, slot)).unwrap_or(&node.name);
             let Some(dims) = outlet.fact.shape.concretize() else { continue };

@@ -1,8 +1,28 @@
 //! Where frames come from. A source is named by one string: `0` or `/dev/video0` (camera), `photo.jpg`, `folder/`,
 //! `demo` (a simulated camera; `demo:mjpeg` and `demo:yuyv` deliver what such a camera would).
+//!
+//! A camera is three layers, each tested without one: `camera` (nokhwa, which blocks) inside `watchdog` (a thread that
+//! can be woken) inside `reconnect` (lost and found again).
 
-use crate::error::Result;
+mod camera;
+pub mod demo;
+mod devices;
+pub mod image;
+pub mod pictures;
+pub mod reconnect;
+#[cfg(target_os = "linux")]
+mod v4l2;
+pub mod watchdog;
+
+pub use devices::{DeviceInfo, FormatInfo, Mode, format_name};
+
+use crate::clock::Clock;
+use crate::error::{Error, Result};
 use crate::frame::RawFrame;
+use crate::shutdown::Shutdown;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
 
 /// What a read brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,4 +44,132 @@ pub trait Source: Send {
     /// Waits for the next frame and writes it to `raw`, whose buffer is used again. Returns within one second of a
     /// requested shutdown. An error is final (a camera that comes back is `Lost`, not an error).
     fn read(&mut self, raw: &mut RawFrame) -> Result<Event>;
+
+    /// Frames that the source replaced by newer ones because they were not read in time.
+    fn dropped(&self) -> u64 {
+        0
+    }
+}
+
+/// What a source string names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceSpec {
+    Camera(CameraId),
+    Picture(PathBuf),
+    Folder(PathBuf),
+    Demo(demo::Format),
+}
+
+/// Which camera.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CameraId {
+    /// The system's number: N of `/dev/videoN`.
+    Index(u32),
+    /// A device node or a link to one, such as those in `/dev/v4l/by-id`.
+    Path(PathBuf),
+}
+
+/// What is asked of a camera. It gets what is closest among what the camera offers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CameraRequest {
+    /// Pixels; 640 x 480 unless asked otherwise.
+    pub width: Option<u32>,
+    pub height: Option<u32>,
+    /// Frames per second, 30 unless asked otherwise.
+    pub fps: Option<u32>,
+}
+
+impl CameraRequest {
+    /// Width and height in pixels. One alone is completed to 4:3.
+    pub fn size(&self) -> (u32, u32) {
+        match (self.width, self.height) {
+            (Some(width), Some(height)) => (width, height),
+            (Some(width), None) => (width, (u64::from(width) * 3 / 4) as u32),
+            (None, Some(height)) => ((u64::from(height) * 4 / 3).min(u64::from(u32::MAX)) as u32, height),
+            (None, None) => (640, 480),
+        }
+    }
+
+    pub fn fps(&self) -> u32 {
+        self.fps.unwrap_or(30)
+    }
+}
+
+impl FromStr for SourceSpec {
+    type Err = Error;
+
+    /// # Errors
+    /// [`Error::Input`] if the string is none of the forms, or names a file that does not exist. Whether a camera
+    /// exists is seen when it is opened.
+    fn from_str(text: &str) -> Result<SourceSpec> {
+        let path = Path::new(text);
+        if let Some(format) = text.strip_prefix("demo:") {
+            let format = match format {
+                "mjpeg" => demo::Format::Mjpeg,
+                "yuyv" => demo::Format::Yuyv,
+                _ => return Err(Error::input(text, "the demo comes as `demo`, `demo:mjpeg` or `demo:yuyv`")),
+            };
+            Ok(SourceSpec::Demo(format))
+        } else if text == "demo" {
+            Ok(SourceSpec::Demo(demo::Format::Rgb8))
+        } else if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let index = text.parse().map_err(|_| Error::input(text, "no camera has such a number"))?;
+            Ok(SourceSpec::Camera(CameraId::Index(index)))
+        } else if path.starts_with("/dev") && !path.is_dir() {
+            Ok(SourceSpec::Camera(CameraId::Path(path.into())))
+        } else if path.is_dir() {
+            Ok(SourceSpec::Folder(path.into()))
+        } else if path.exists() {
+            Ok(SourceSpec::Picture(path.into()))
+        } else {
+            Err(Error::input(
+                text,
+                "no such file or folder (a source is a camera such as `0` or `/dev/video0`, a picture, a folder of \
+                 pictures, or `demo`)",
+            ))
+        }
+    }
+}
+
+/// Opens a source.
+///
+/// # Errors
+/// [`Error::Device`] for a camera that does not exist (the message lists those that do) or cannot be used;
+/// [`Error::Input`] for a picture or folder that cannot be read.
+pub fn open(
+    spec: &SourceSpec,
+    request: &CameraRequest,
+    clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
+) -> Result<Box<dyn Source>> {
+    match spec {
+        SourceSpec::Camera(id) => camera::source(id, request, clock, shutdown),
+        SourceSpec::Picture(path) => Ok(Box::new(pictures::Pictures::one(path, clock, shutdown)?)),
+        SourceSpec::Folder(path) => Ok(Box::new(pictures::Pictures::folder(path, clock, shutdown)?)),
+        SourceSpec::Demo(format) => Ok(Box::new(demo::Demo::new(*format, demo::Pace::Camera { clock, shutdown }))),
+    }
+}
+
+/// The cameras of the system, by number. Nodes that deliver no pictures are left out; without a camera the list is
+/// empty.
+///
+/// # Errors
+/// [`Error::Device`] if the system cannot be asked.
+pub fn devices() -> Result<Vec<DeviceInfo>> {
+    camera::devices()
+}
+
+/// The first camera that delivers colour pictures in a format that can be read.
+pub fn default_camera() -> Option<SourceSpec> {
+    let cameras = devices().ok()?;
+    let first = cameras.iter().find(|info| camera::is_usable(info))?;
+    Some(SourceSpec::Camera(CameraId::Index(first.index)))
+}
+
+fn no_such_camera(name: &str, reason: &str, existing: &[DeviceInfo]) -> Error {
+    if existing.is_empty() {
+        return Error::device(name, format!("{reason}, and no other camera was found"));
+    }
+    let list: Vec<String> = existing.iter().map(|info| format!("{} ({})", info.index, info.name)).collect();
+    Error::device(name, format!("{reason}; cameras: {}", list.join(", ")))
 }

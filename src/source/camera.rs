@@ -1,0 +1,284 @@
+//! Cameras through nokhwa. This is the one file that names its types.
+//!
+//! What nokhwa 0.10.11 does on Linux, and what is done about it: `frame` can block for ever and dropping a stream can
+//! panic ([`Watched`]); after an interrupted wait every call fails with EINVAL, after an unplug with ENODEV, and while a
+//! dead `Camera` exists its number opens the dead device again (any error drops it and [`Reconnect`] opens a new one);
+//! it does not tell how many bytes of a buffer are new (the decoder finds out); it hands out the camera's own time
+//! stamp only together with a copy of the buffer, so frames are stamped when they arrive, a millisecond or so later.
+
+use super::devices::{DeviceInfo, Mode, ranked};
+use super::reconnect::{Device, Reconnect};
+use super::watchdog::{Capture, LeftBehind, Watched};
+use super::{CameraId, CameraRequest, Source};
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::frame::{PixelFormat, RawFrame};
+use crate::shutdown::Shutdown;
+use nokhwa::utils::{CameraFormat, CameraIndex, FrameFormat, RequestedFormat, RequestedFormatType, Resolution};
+use nokhwa::{Camera, NokhwaError};
+use std::sync::{Arc, Mutex};
+
+/// Opens a camera for good: what happens to it later is [`Event::Lost`](super::Event::Lost), not an error.
+///
+/// # Errors
+/// [`Error::Device`] if there is no such camera (the cameras that exist are named), if it may not be opened, or if it
+/// offers no format that can be read.
+pub fn source(
+    id: &CameraId,
+    request: &CameraRequest,
+    clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
+) -> Result<Box<dyn Source>> {
+    let info = system::find(id)?;
+    if usable(&info, request).is_empty() {
+        let mut formats: Vec<&str> = info.formats.iter().map(|info| info.format.as_str()).collect();
+        formats.sort_unstable();
+        formats.dedup();
+        let reason = format!("offers only what gradcam cannot read ({})", formats.join(", "));
+        return Err(Error::device(label(&info), reason));
+    }
+    let name = label(&info);
+    let found = Arc::new(Mutex::new((id.clone(), info)));
+    let left_behind = Arc::new(LeftBehind::default());
+    let request = request.clone();
+    let of_devices = clock.clone();
+    let open = move || {
+        let (found, request) = (found.clone(), request.clone());
+        let open = move || Nokhwa::open(&found, &request);
+        let watched = Watched::start(open, of_devices.clone(), left_behind.clone())?;
+        Ok(Box::new(watched) as Box<dyn Device>)
+    };
+    Ok(Box::new(Reconnect::new(name, open, clock, shutdown)))
+}
+
+/// All cameras of the system.
+pub fn devices() -> Result<Vec<DeviceInfo>> {
+    system::devices()
+}
+
+/// Whether a camera offers colour pictures in a format that can be read.
+pub fn is_usable(info: &DeviceInfo) -> bool {
+    usable(info, &CameraRequest::default()).iter().any(|mode| mode.format != PixelFormat::Grey)
+}
+
+fn usable(info: &DeviceInfo, request: &CameraRequest) -> Vec<Mode> {
+    let mut modes = ranked(&info.formats, request);
+    // nokhwa calls grey `GRAY`, which no Linux driver offers.
+    modes.retain(|mode| mode.format != PixelFormat::Grey || !cfg!(target_os = "linux"));
+    modes
+}
+
+fn label(info: &DeviceInfo) -> String {
+    if info.path.is_empty() { format!("camera {}", info.index) } else { info.path.clone() }
+}
+
+struct Nokhwa {
+    camera: Camera,
+    label: String,
+    mode: Mode,
+}
+
+impl Nokhwa {
+    /// How many modes are tried when the camera rejects what it offered.
+    const ATTEMPTS: usize = 5;
+
+    fn open(
+        found: &Mutex<(CameraId, DeviceInfo)>,
+        request: &CameraRequest,
+    ) -> std::result::Result<Box<dyn Capture>, String> {
+        let (id, before) = found.lock().expect("nothing panics while it holds the camera's name").clone();
+        let info = system::find_again(&id, &before).map_err(|e| e.to_string())?;
+        let mut reason = "offers no format that gradcam can read".to_string();
+        for mode in usable(&info, request).into_iter().take(Nokhwa::ATTEMPTS) {
+            match Nokhwa::open_as(&info, mode) {
+                Ok(opened) => {
+                    found.lock().expect("nothing panics while it holds the camera's name").1 = info;
+                    return Ok(Box::new(opened));
+                }
+                Err(Refused::Mode(why)) => reason = format!("{mode}: {why}"),
+                Err(Refused::Camera(why)) => return Err(format!("{}: {why}", label(&info))),
+            }
+        }
+        Err(format!("{}: {reason}", label(&info)))
+    }
+
+    fn open_as(info: &DeviceInfo, mode: Mode) -> std::result::Result<Nokhwa, Refused> {
+        let mode = system::prepare(info.index, mode)?;
+        let format = frame_format(mode.format).ok_or_else(|| Refused::Mode("nokhwa has no word for it".into()))?;
+        let exact = CameraFormat::new(Resolution::new(mode.width, mode.height), format, mode.fps);
+        let formats = [format];
+        let request = RequestedFormat::with_formats(RequestedFormatType::Exact(exact), &formats);
+        let mut camera = Camera::new(CameraIndex::Index(info.index), request).map_err(refused)?;
+        camera.open_stream().map_err(refused)?;
+        Ok(Nokhwa { camera, label: label(info), mode })
+    }
+}
+
+impl Capture for Nokhwa {
+    fn name(&self) -> String {
+        format!("{} {}", self.label, self.mode)
+    }
+
+    fn grab(&mut self, raw: &mut RawFrame) -> std::result::Result<(), String> {
+        let data = self.camera.frame_raw().map_err(|e| format!("{}: {}", self.label, plain(&e.to_string())))?;
+        raw.format = self.mode.format;
+        raw.width = self.mode.width as usize;
+        raw.height = self.mode.height as usize;
+        raw.data.clear();
+        raw.data.extend_from_slice(&data);
+        Ok(())
+    }
+}
+
+/// What is wrong when opening fails: this mode, or the camera as a whole.
+enum Refused {
+    Mode(String),
+    Camera(String),
+}
+
+fn refused(error: NokhwaError) -> Refused {
+    let reason = plain(&error.to_string());
+    match error {
+        NokhwaError::GetPropertyError { .. } | NokhwaError::SetPropertyError { .. } => Refused::Mode(reason),
+        _ => Refused::Camera(reason),
+    }
+}
+
+fn frame_format(format: PixelFormat) -> Option<FrameFormat> {
+    match format {
+        PixelFormat::Mjpeg => Some(FrameFormat::MJPEG),
+        PixelFormat::Yuyv => Some(FrameFormat::YUYV),
+        PixelFormat::Nv12 => Some(FrameFormat::NV12),
+        PixelFormat::Grey => Some(FrameFormat::GRAY),
+        PixelFormat::Rgb8 => None,
+    }
+}
+
+/// The system's error numbers (Linux) in plain words; anything else as it is.
+fn plain(error: &str) -> String {
+    let known = [
+        (2, "it is not plugged in"),
+        (4, "it stopped sending pictures"),
+        (5, "its connection failed"),
+        (13, "no permission to open it (is the user in the group `video`?)"),
+        (16, "another program is using it"),
+        (19, "it was unplugged"),
+        (22, "it stopped sending pictures"),
+        (28, "the USB bus has no room for its pictures; a smaller size may help"),
+    ];
+    let number = |&&(number, _): &&(i32, &str)| error.contains(&format!("(os error {number})"));
+    known.iter().find(number).map_or_else(|| error.to_string(), |(_, words)| words.to_string())
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use super::*;
+    use crate::source::{no_such_camera, v4l2};
+    use std::path::Path;
+
+    pub fn devices() -> Result<Vec<DeviceInfo>> {
+        Ok(v4l2::devices())
+    }
+
+    pub fn find(id: &CameraId) -> Result<DeviceInfo> {
+        let name = match id {
+            CameraId::Index(index) => format!("/dev/video{index}"),
+            CameraId::Path(path) => path.display().to_string(),
+        };
+        let Some(index) = index_at(id) else {
+            return Err(no_such_camera(&name, "there is no such camera", &devices()?));
+        };
+        match v4l2::device(index) {
+            Ok(Some(info)) => Ok(info),
+            Ok(None) => Err(no_such_camera(&name, "delivers no pictures", &devices()?)),
+            Err(e) => Err(Error::device(name, plain(&e.to_string()))),
+        }
+    }
+
+    fn index_at(id: &CameraId) -> Option<u32> {
+        match id {
+            CameraId::Index(index) => v4l2::index_of(Path::new(&format!("/dev/video{index}"))),
+            CameraId::Path(path) => v4l2::index_of(path),
+        }
+    }
+
+    /// Plugged in again, a camera may get another number: it is then known by its name and its port.
+    pub fn find_again(id: &CameraId, before: &DeviceInfo) -> Result<DeviceInfo> {
+        let same = |info: &DeviceInfo| info.name == before.name && info.bus == before.bus;
+        let at_its_place = find(id);
+        if at_its_place.as_ref().is_ok_and(same) {
+            return at_its_place;
+        }
+        match v4l2::devices().into_iter().find(|info| same(info) && is_usable(info)) {
+            Some(info) => Ok(info),
+            None if index_at(id).is_none() => Err(Error::device(label(before), "it is not plugged in")),
+            None => at_its_place,
+        }
+    }
+
+    /// Sets the camera before nokhwa sees it: nokhwa opens none whose present format or rate it does not know, and
+    /// refuses one that does not take exactly what is asked.
+    pub fn prepare(index: u32, mode: Mode) -> std::result::Result<Mode, Refused> {
+        v4l2::set(index, mode).map_err(|e| match e.raw_os_error() {
+            Some(libc::EINVAL | libc::ENOTTY) | None => Refused::Mode(plain(&e.to_string())),
+            Some(_) => Refused::Camera(plain(&e.to_string())),
+        })
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use super::*;
+    use crate::source::devices::FormatInfo;
+    use crate::source::{devices::format_name, no_such_camera};
+    use nokhwa::utils::ApiBackend;
+
+    pub fn devices() -> Result<Vec<DeviceInfo>> {
+        let cameras = nokhwa::query(ApiBackend::Auto).map_err(|e| Error::device("cameras", e))?;
+        let indices = cameras.iter().filter_map(|camera| Some((camera.index().as_index().ok()?, camera.human_name())));
+        Ok(indices.map(|(index, name)| describe(index, name)).collect())
+    }
+
+    /// A camera that cannot be asked is listed without formats.
+    fn describe(index: u32, name: String) -> DeviceInfo {
+        let all = [FrameFormat::YUYV, FrameFormat::NV12, FrameFormat::MJPEG, FrameFormat::GRAY];
+        let any = RequestedFormat::with_formats(RequestedFormatType::None, &all);
+        let offered = Camera::new(CameraIndex::Index(index), any)
+            .and_then(|mut camera| camera.compatible_camera_formats())
+            .unwrap_or_default();
+        let formats = offered.into_iter().map(|it| FormatInfo {
+            format: match it.format() {
+                FrameFormat::YUYV => format_name(PixelFormat::Yuyv).into(),
+                FrameFormat::NV12 => format_name(PixelFormat::Nv12).into(),
+                FrameFormat::MJPEG => format_name(PixelFormat::Mjpeg).into(),
+                FrameFormat::GRAY => format_name(PixelFormat::Grey).into(),
+                other => other.to_string(),
+            },
+            width: it.width(),
+            height: it.height(),
+            fps: vec![f64::from(it.frame_rate())],
+        });
+        DeviceInfo { index, path: String::new(), name, bus: String::new(), formats: formats.collect() }
+    }
+
+    pub fn find(id: &CameraId) -> Result<DeviceInfo> {
+        let devices = devices()?;
+        match id {
+            CameraId::Index(index) if devices.iter().any(|info| info.index == *index) => {
+                Ok(devices.into_iter().find(|info| info.index == *index).expect("it was just seen"))
+            }
+            CameraId::Index(index) => {
+                Err(no_such_camera(&format!("camera {index}"), "there is no such camera", &devices))
+            }
+            CameraId::Path(path) => Err(no_such_camera(&path.display().to_string(), "is no camera", &devices)),
+        }
+    }
+
+    pub fn find_again(id: &CameraId, _before: &DeviceInfo) -> Result<DeviceInfo> {
+        find(id)
+    }
+
+    pub fn prepare(_index: u32, mode: Mode) -> std::result::Result<Mode, Refused> {
+        Ok(mode)
+    }
+}
