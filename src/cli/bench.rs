@@ -3,18 +3,20 @@
 use super::SUCCESS;
 use super::model::ModelArgs;
 use crate::cam::methods;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::SystemClock;
 use crate::decode::Decoder;
 use crate::error::Error;
 use crate::frame::{Frame, RawFrame};
-use crate::overlay::hud::Hud;
-use crate::overlay::{Canvas, Look, Overlay};
+use crate::overlay::{Canvas, Hud, Look, Overlay};
 use crate::pipeline::explainer::Explainer;
-use crate::pipeline::stats::{Stage, Stages, Stats};
-use crate::source::{Event, Source};
+use crate::pipeline::stats::{Percentiles, Stage, Stages, Stats};
+use crate::source::demo::{Demo, Pace};
+use crate::source::{Source, SourceSpec};
 use crate::target::Selector;
 use clap::Args;
 use serde::Serialize;
+use std::io::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Frames that are not counted: caches fill, the CPU wakes up.
@@ -52,4 +54,100 @@ struct Report {
     start_to_first_map_ms: f64,
     /// The largest memory the program had, where the system tells.
     peak_memory_mb: Option<f64>,
+}
+
+impl Bench {
+    pub fn run(self, start: Instant) -> anyhow::Result<u8> {
+        let clock = Arc::new(SystemClock::new());
+        let SourceSpec::Demo(format) = self.source.parse()? else {
+            return Err(Error::input(&self.source, "the bench runs on demo, demo:mjpeg or demo:yuyv").into());
+        };
+        let mut source = Demo::new(format, Pace::Free { clock });
+        let method = methods::find("grad-cam")?;
+        let mut explainer = Explainer::new(self.model.engine()?, Selector::default())?.following();
+        let mut raw = RawFrame::new();
+        let mut decoder = Decoder::new();
+        let mut frame = Frame::default();
+        let mut overlay = Overlay::new();
+        let mut canvas = Canvas::default();
+        let mut hud = Hud { layer: explainer.info().layer.wire.clone(), camera: source.name(), ..Hud::default() };
+        let mut stats = Stats::default();
+        let mut first_map = Duration::ZERO;
+        let mut busy = Duration::ZERO;
+        let iterations = self.iterations as usize;
+        for iteration in 0..WARM_UP + iterations {
+            // Making the picture is the camera's work, not a stage.
+            source.read(&mut raw)?;
+            let mut times = Vec::with_capacity(5);
+            let begin = Instant::now();
+            decoder.decode(&raw, &mut frame)?;
+            times.push((Stage::Decode, begin.elapsed()));
+            let (map, explained) = explainer.explain(&frame, method)?;
+            times.extend(explained);
+            if iteration == 0 {
+                first_map = start.elapsed();
+            }
+            let begin = Instant::now();
+            hud.describe(&map);
+            overlay.draw(&frame, Some(&map), &Look::default(), Some(&hud), &mut canvas);
+            times.push((Stage::Overlay, begin.elapsed()));
+            if iteration >= WARM_UP {
+                times.iter().for_each(|(stage, duration)| stats.record(*stage, *duration));
+                busy += times.iter().map(|(_, duration)| *duration).sum::<Duration>();
+            }
+        }
+        let stages = stats.stages();
+        let median = |stage: Option<Percentiles>| stage.map_or(0.0, |percentiles| percentiles.p50);
+        let report = Report {
+            source: self.source,
+            model: explainer.info().file.clone(),
+            threads: self.model.threads,
+            iterations: self.iterations,
+            heatmap_share: median(stages.heatmap) / median(stages.forward),
+            stages,
+            fps: iterations as f64 / busy.as_secs_f64(),
+            start_to_first_map_ms: first_map.as_secs_f64() * 1e3,
+            peak_memory_mb: peak_memory_mb(),
+        };
+        let out = &mut std::io::stdout().lock();
+        if self.json {
+            serde_json::to_writer_pretty(&mut *out, &report)?;
+            writeln!(out)?;
+        } else {
+            print(out, &report)?;
+        }
+        Ok(SUCCESS)
+    }
+}
+
+fn print(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
+    let Report { stages, .. } = report;
+    writeln!(out, "{} on {}, {} threads, {} frames", report.model, report.source, report.threads, report.iterations)?;
+    writeln!(out, "  {:<11} {:>8} {:>8} {:>8}  ms", "", "p50", "p95", "p99")?;
+    let rows = [
+        ("decode", stages.decode),
+        ("preprocess", stages.preprocess),
+        ("forward", stages.forward),
+        ("heat map", stages.heatmap),
+        ("overlay", stages.overlay),
+    ];
+    for (name, times) in rows {
+        if let Some(Percentiles { p50, p95, p99 }) = times {
+            writeln!(out, "  {name:<11} {p50:>8.3} {p95:>8.3} {p99:>8.3}")?;
+        }
+    }
+    writeln!(out, "  heat map / forward {:.2} %", report.heatmap_share * 100.0)?;
+    writeln!(out, "  {:.1} frames per second, first map {:.0} ms after the start", report.fps, report.start_to_first_map_ms)?;
+    match report.peak_memory_mb {
+        Some(peak) => writeln!(out, "  peak memory {peak:.0} MB"),
+        None => Ok(()),
+    }
+}
+
+/// The high-water mark of the resident memory, which Linux tells.
+fn peak_memory_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes / 1024.0)
 }

@@ -5,8 +5,7 @@ use super::{FAILURE, PARTLY, SUCCESS, parse_roi};
 use crate::cam::methods::{self, Method};
 use crate::error::{Error, Result};
 use crate::frame::Rect;
-use crate::overlay::colormap::Colormap;
-use crate::overlay::{Canvas, Look, Overlay};
+use crate::overlay::{Canvas, Colormap, Look, Overlay};
 use crate::pipeline::explainer::Explainer;
 use crate::pipeline::report::{Report, TimesReport};
 use crate::pipeline::stats::Stage;
@@ -158,12 +157,10 @@ impl Work<'_> {
         let report = Report::new(&path.display().to_string(), self.explainer.info(), &map, *roi, times);
         let name = self.free_name(path);
         let beside = |ending: &str| output.join(format!("{name}.{ending}"));
-        files::write(&beside("overlay.png"), &self.canvas.to_png())?;
+        files::write(&beside("overlay.png"), |out| files::png(out, &self.canvas.to_rgb(), frame.width, frame.height))?;
         let values = if *signed { map.values } else { map.values.mapv(|value| value.max(0.0)) };
-        files::write(&beside("map.npy"), &files::npy(&values))?;
-        let mut json = serde_json::to_vec_pretty(&report).expect("plain structs become JSON");
-        json.push(b'\n');
-        files::write(&beside("json"), &json)?;
+        files::write(&beside("map.npy"), |out| files::npy(out, &values))?;
+        files::write(&beside("json"), |out| files::json(out, &report))?;
         Ok(report)
     }
 

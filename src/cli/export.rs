@@ -9,6 +9,7 @@ use crate::sink::files;
 use clap::Args;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::io::Write;
 use std::path::PathBuf;
 
 #[derive(Args, Debug)]
@@ -51,7 +52,7 @@ impl Export {
     pub fn run(self) -> anyhow::Result<u8> {
         let model = self.options.load(&self.classifier)?;
         let bytes = self.with_null_levels(model)?;
-        files::write(&self.output, &bytes)?;
+        files::write(&self.output, |out| out.write_all(&bytes).map_err(|error| error.to_string()))?;
 
         // What a user will load is what was written: it must pass the check like any file.
         let written = Model::load(&self.output.display().to_string(), &read(&self.output)?, &Default::default())?;

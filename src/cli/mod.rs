@@ -1,7 +1,11 @@
 //! The program's commands, one file each.
 
+mod bench;
+mod devices;
+mod explain;
 mod export;
 mod inspect;
+mod live;
 mod model;
 
 use crate::error::Error;
@@ -19,26 +23,40 @@ pub const FAILURE: u8 = 2;
 ///
 /// Without a command: the live view of the first camera, or of the built-in demo where there is none.
 #[derive(Parser)]
-#[command(name = "gradcam", version, max_term_width = 100, )]
+#[command(name = "gradcam", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    #[command(flatten)]
+    live: live::Live,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// Explain a camera, pictures or the demo, live in a window
+    Live(live::Live),
+    /// Explain pictures: overlay, raw map and numbers for each
+    Explain(explain::Explain),
     /// Write the gradient head of a classifier into one ONNX file with it
     Export(export::Export),
     /// Show the layers of a classifier, and the target layer and why
     Inspect(inspect::Inspect),
+    /// List the cameras with their formats, sizes and rates
+    Devices(devices::Devices),
+    /// Measure the stages of a frame's way
+    Bench(bench::Bench),
 }
 
 /// Runs the program on its command line. `start` is when it started.
 pub fn run(start: std::time::Instant) -> ExitCode {
     let cli = Cli::parse();
-    let outcome = match cli.command.unwrap() {
+    let outcome = match cli.command.unwrap_or(Command::Live(cli.live)) {
+        Command::Live(command) => command.run(start),
+        Command::Explain(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Inspect(command) => command.run(),
+        Command::Devices(command) => command.run(),
+        Command::Bench(command) => command.run(start),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -57,6 +75,7 @@ fn one_line(error: &anyhow::Error) -> String {
         Some(Error::UnsupportedOperator { .. }) => {
             format!("{text}; choose a layer behind it with --layer (`gradcam inspect` lists them)")
         }
+        Some(Error::Device { device, .. }) if device == "window" => format!("{text}; --headless works without"),
         _ => text,
     }
 }

@@ -1,4 +1,8 @@
+//! The wiring: what explains one frame, and a live run of it with its threads, slots and statistics.
+
 pub mod explainer;
 pub mod latest;
+pub mod live;
 pub mod report;
+pub mod screen;
 pub mod stats;

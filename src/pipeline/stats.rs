@@ -97,6 +97,11 @@ impl Rate {
         self.forget(now);
     }
 
+    /// Whether nothing was counted yet.
+    pub fn is_new(&self) -> bool {
+        self.times.is_empty()
+    }
+
     /// 0 until two events lie within the window.
     pub fn per_second(&mut self, now: Duration) -> f32 {
         self.forget(now);

@@ -1,24 +1,61 @@
 //! Files that are whole or not there: written beside, then renamed into place.
 
 use crate::error::{Error, Result};
-use std::io::Write;
+use image::ExtendedColorType::Rgb8;
+use ndarray::Array2;
+use ndarray_npy::WriteNpyExt;
+use std::io::{BufWriter, Write};
 use std::path::Path;
+use tempfile::NamedTempFile;
 
-/// Writes a file, in place of an older one. While it is written its folder holds a temporary file.
+/// What a file's content is written to. A failure is a reason in words.
+pub type Out<'a> = &'a mut BufWriter<NamedTempFile>;
+pub type Written = std::result::Result<(), String>;
+
+/// Writes a file, in place of an older one.
 ///
 /// # Errors
 /// [`Error::Output`] names the path; an older file stays as it was.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let refuse = |error: std::io::Error| Error::output(path, format!("cannot be written: {error}"));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(refuse)?;
-    file.write_all(bytes).map_err(refuse)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // A temporary file is for its owner only; a result is like any file that a program makes.
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(refuse)?;
-    }
-    file.persist(path).map_err(|error| refuse(error.error))?;
+pub fn write(path: &Path, content: impl FnOnce(Out) -> Written) -> Result<()> {
+    beside(path, content)?.persist(path).map_err(|error| Error::output(path, error.error))?;
     Ok(())
+}
+
+/// Writes a file that must not exist.
+///
+/// # Errors
+/// [`Error::Output`] names the path.
+pub fn write_new(path: &Path, content: impl FnOnce(Out) -> Written) -> Result<()> {
+    beside(path, content)?.persist_noclobber(path).map_err(|error| Error::output(path, error.error))?;
+    Ok(())
+}
+
+fn beside(path: &Path, content: impl FnOnce(Out) -> Written) -> Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    // A temporary file is private unless told otherwise; a result is as readable as any file of its user.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let file = builder.prefix(".gradcam-").tempfile_in(folder).map_err(|error| Error::output(path, error))?;
+    let mut out = BufWriter::new(file);
+    content(&mut out).map_err(|reason| Error::output(path, reason))?;
+    out.flush().map_err(|error| Error::output(path, error))?;
+    out.into_inner().map_err(|error| Error::output(path, error.error()))
+}
+
+/// RGB8, row by row.
+pub fn png(out: Out, rgb: &[u8], width: usize, height: usize) -> Written {
+    let encoder = image::codecs::png::PngEncoder::new(out);
+    image::ImageEncoder::write_image(encoder, rgb, width as u32, height as u32, Rgb8).map_err(|error| error.to_string())
+}
+
+/// f32 `[h, w]`.
+pub fn npy(out: Out, values: &Array2<f32>) -> Written {
+    values.write_npy(out).map_err(|error| error.to_string())
+}
+
+/// One object over several lines.
+pub fn json(out: Out, value: &impl serde::Serialize) -> Written {
+    serde_json::to_writer_pretty(&mut *out, value).map_err(|error| error.to_string())?;
+    writeln!(out).map_err(|error| error.to_string())
 }

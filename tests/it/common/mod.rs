@@ -3,8 +3,15 @@
 pub mod evaluate;
 pub mod graphs;
 
+use gradcam::cam::HeatMap;
+use gradcam::cam::methods::GradCam;
+use gradcam::engine::Engine;
 use gradcam::frame::Frame;
+use gradcam::model::Model;
+use gradcam::pipeline::explainer::Explainer;
+use gradcam::target::Selector;
 use ndarray::ArrayD;
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 /// A file of `tests/data`.
@@ -38,4 +45,58 @@ pub fn relative_l2<'a, 'b>(
 
 fn wide<'a>(values: impl IntoIterator<Item = &'a f32>) -> Vec<f64> {
     values.into_iter().map(|value| f64::from(*value)).collect()
+}
+
+/// Two pictures of one height, side by side.
+pub fn beside(left: &Frame, right: &Frame) -> Frame {
+    assert_eq!(left.height, right.height);
+    let rows = left.rgb.chunks(left.width * 3).zip(right.rgb.chunks(right.width * 3));
+    let rgb = rows.flat_map(|(left, right)| left.iter().chain(right)).copied().collect();
+    Frame { width: left.width + right.width, height: left.height, rgb, ..Frame::default() }
+}
+
+/// The default model, ready to explain a class or the best one.
+pub fn explainer(class: Option<usize>) -> Explainer {
+    let model = Model::default_model().expect("the default model loads");
+    let engine = Engine::new(&model, 1).expect("the default model compiles");
+    Explainer::new(engine, Selector::new(class)).expect("its null levels are in the file")
+}
+
+/// The Grad-CAM map of a still picture by the default model.
+pub fn explained(frame: &Frame, class: Option<usize>) -> HeatMap {
+    thread_local! {
+        static EXPLAINER: RefCell<Option<Explainer>> = const { RefCell::new(None) };
+    }
+    EXPLAINER.with_borrow_mut(|kept| {
+        let explainer = kept.get_or_insert_with(|| explainer(None));
+        explainer.selector = Selector::new(class);
+        explainer.explain(frame, &GradCam).expect("it is explained").0
+    })
+}
+
+/// Sensor noise: normal, independent for each pixel and colour, the same in every run.
+pub struct Noise(u64);
+
+impl Noise {
+    pub fn new(seed: u64) -> Noise {
+        Noise(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn uniform(&mut self) -> f32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 40) as f32 / (1u64 << 24) as f32
+    }
+
+    /// By Box and Muller.
+    pub fn normal(&mut self) -> f32 {
+        let (u, v) = (1.0 - self.uniform(), self.uniform());
+        (-2.0 * u.ln()).sqrt() * (std::f32::consts::TAU * v).cos()
+    }
+
+    pub fn on(&mut self, frame: &Frame, sd: f32) -> Frame {
+        let add = |value: &u8| (f32::from(*value) + sd * self.normal()).round().clamp(0.0, 255.0) as u8;
+        Frame { rgb: frame.rgb.iter().map(add).collect(), ..frame.clone() }
+    }
 }

@@ -1,0 +1,169 @@
+//! `gradcam live`: a source, explained while it runs.
+
+use super::model::ModelArgs;
+use super::{SUCCESS, parse_roi};
+use crate::cam::methods;
+use crate::clock::SystemClock;
+use crate::frame::Rect;
+use crate::overlay::{Colormap, Look};
+use crate::pipeline::explainer::Explainer;
+use crate::pipeline::live::{self, Controls, View};
+use crate::pipeline::report::{Report, TimesReport};
+use crate::pipeline::screen::{Screen, Settings};
+use crate::pipeline::stats::Rate;
+use crate::model::Info;
+use crate::shutdown::Shutdown;
+use crate::source::{self, CameraRequest, SourceSpec};
+use crate::target::Selector;
+use clap::Args;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often a run without window and JSON says that it lives.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+/// What a shell says of a program that SIGINT ended.
+const INTERRUPTED: i32 = 130;
+
+#[derive(Args, Debug)]
+pub struct Live {
+    /// Camera (0, /dev/video0), picture, folder of pictures, demo, demo:mjpeg, demo:yuyv
+    /// [default: the first camera, or the demo where there is none]
+    #[arg(short, long, value_name = "SOURCE", verbatim_doc_comment)]
+    source: Option<String>,
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Class number or label to explain [default: the best class, without flickering]
+    #[arg(long, value_name = "CLASS")]
+    target: Option<String>,
+    /// grad-cam, grad-cam++
+    #[arg(long, value_name = "NAME", default_value = "grad-cam")]
+    method: String,
+    /// Size asked of the camera
+    #[arg(long, value_name = "WxH", value_parser = parse_size)]
+    size: Option<(u32, u32)>,
+    /// Frames per second asked of the camera
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    fps: Option<u32>,
+    /// Colour map: turbo, viridis, inferno, magma, cividis, jet
+    #[arg(long, value_name = "NAME", default_value_t = Colormap::default())]
+    colormap: Colormap,
+    /// Opacity of full heat, 0 to 1
+    #[arg(long, value_name = "X", default_value_t = Look::default().opacity, value_parser = parse_share)]
+    opacity: f32,
+    /// Mirror the picture
+    #[arg(long)]
+    flip: bool,
+    /// Show each map on the very frame it explains
+    #[arg(long)]
+    sync: bool,
+    /// Folder for snapshots (key s)
+    #[arg(long, value_name = "DIR", default_value = "snapshots")]
+    snapshots: PathBuf,
+    /// Region of interest in pixels; its share of the heat is reported
+    #[arg(long, value_name = "X,Y,W,H", value_parser = parse_roi)]
+    roi: Option<Rect>,
+    /// Without a window
+    #[arg(long)]
+    headless: bool,
+    /// End after N explained frames
+    #[arg(long, value_name = "N", requires = "headless", value_parser = clap::value_parser!(u64).range(1..))]
+    frames: Option<u64>,
+    /// Print one JSON object for each explained frame
+    #[arg(long, requires = "headless")]
+    json: bool,
+}
+
+impl Live {
+    pub fn run(self, start: Instant) -> anyhow::Result<u8> {
+        let shutdown = Shutdown::new();
+        stop_on_signals(&shutdown)?;
+        let clock = Arc::new(SystemClock::new());
+        // The source first: it answers at once, the model takes a moment.
+        let request = CameraRequest {
+            width: self.size.map(|(width, _)| width),
+            height: self.size.map(|(_, height)| height),
+            fps: self.fps,
+        };
+        let source = source::open(&self.source()?, &request, clock.clone(), shutdown.clone())?;
+        let method = methods::find(&self.method)?;
+        let engine = self.model.engine()?;
+        let locked = self.target.as_deref().map(|name| engine.info.class(name)).transpose()?;
+        let info = engine.info.clone();
+        let explainer = Explainer::new(engine, Selector::new(locked))?.following();
+        let controls = Controls { method, locked, frozen: None };
+        live::run(source, explainer, controls, clock, shutdown, |view| match self.headless {
+            true => self.headless(view, &info),
+            false => self.window(view, &info, start),
+        })?;
+        Ok(SUCCESS)
+    }
+
+    fn source(&self) -> anyhow::Result<SourceSpec> {
+        if let Some(source) = &self.source {
+            return Ok(source.parse()?);
+        }
+        Ok(source::default_camera().unwrap_or_else(|| {
+            eprintln!("gradcam: no camera found, showing the built-in demo (--source names another source)");
+            SourceSpec::Demo(source::demo::Format::Rgb8)
+        }))
+    }
+
+    fn window(&self, view: View, info: &Info, start: Instant) -> anyhow::Result<()> {
+        let look =
+            Look { colormap: self.colormap, opacity: self.opacity, flip: self.flip, ..Look::default() };
+        let settings =
+            Settings { look, sync: self.sync, snapshots: self.snapshots.clone(), roi: self.roi, start };
+        Screen::new(info, settings).run(view, "gradcam")
+    }
+
+    fn headless(&self, view: View, info: &Info) -> anyhow::Result<()> {
+        let mut explained = 0;
+        let mut network = Rate::default();
+        let mut said = view.now();
+        while !view.ended() && self.frames.is_none_or(|frames| explained < frames) {
+            let Some(result) = view.explained(Duration::from_millis(100)) else { continue };
+            explained += 1;
+            let now = view.now();
+            network.tick(now);
+            if self.json {
+                let mut times = TimesReport::default();
+                result.times.iter().for_each(|(stage, duration)| times.add(*stage, *duration));
+                let report = Report::new(&view.capture().source, info, &result.map, self.roi, times);
+                let out = &mut std::io::stdout().lock();
+                serde_json::to_writer(&mut *out, &report.of_frame(&result.map))?;
+                writeln!(out)?;
+            } else if now - said >= SIGN_OF_LIFE {
+                said = now;
+                let target = &result.map.target;
+                let (network, camera) = (network.per_second(now), view.camera_fps());
+                eprintln!("{} {:.2}, network {network:.1} fps, camera {camera:.1} fps", target.label, target.logit);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first signal asks for the end, a second one does not wait for it.
+fn stop_on_signals(shutdown: &Shutdown) -> anyhow::Result<()> {
+    let shutdown = shutdown.clone();
+    ctrlc::set_handler(move || {
+        if !shutdown.request() {
+            process::exit(INTERRUPTED);
+        }
+    })?;
+    Ok(())
+}
+
+fn parse_size(text: &str) -> Result<(u32, u32), String> {
+    let sides = text.split_once(['x', 'X', '×']);
+    let sides = sides.and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    sides.filter(|(width, height)| *width > 0 && *height > 0).ok_or("expected WIDTHxHEIGHT, such as 640x480".to_owned())
+}
+
+fn parse_share(text: &str) -> Result<f32, String> {
+    let share = text.parse::<f32>().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or("expected a number from 0 to 1".to_owned())
+}

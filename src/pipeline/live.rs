@@ -1,0 +1,276 @@
+//! One live run: capture and inference on threads of their own, the view on the caller's.
+
+use super::explainer::{Explainer, Times};
+use super::latest::{Latest, Next};
+use super::stats::{Rate, Stage, Stages, Stats};
+use crate::cam::HeatMap;
+use crate::cam::methods::Method;
+use crate::clock::Clock;
+use crate::decode::Decoder;
+use crate::error::{Error, Result};
+use crate::frame::{Frame, RawFrame};
+use crate::shutdown::Shutdown;
+use crate::source::{Event, Source};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{Builder, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+/// How long a thread waits before it looks at the shutdown again.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Explained frames that wait for the view. A view that is this far behind slows the inference, and nothing else.
+const WAITING: usize = 4;
+
+/// A frame with its explanation.
+pub struct Explained {
+    pub frame: Arc<Frame>,
+    pub map: HeatMap,
+    pub times: Times,
+}
+
+/// What the view asks of the inference.
+#[derive(Clone)]
+pub struct Controls {
+    pub method: &'static dyn Method,
+    /// The class that is explained whatever the scores are.
+    pub locked: Option<usize>,
+    /// The frame that is explained again and again instead of the newest.
+    pub frozen: Option<Arc<Frame>>,
+}
+
+/// What is known of the capture.
+#[derive(Debug, Clone, Default)]
+pub struct Capture {
+    /// What the source calls itself.
+    pub source: String,
+    /// Why no frames come; nothing while they come.
+    pub lost: Option<String>,
+    /// Frames that could not be decoded, and why the last one could not.
+    pub broken: u64,
+    pub last_broken: String,
+    /// Frames that the source itself lost.
+    pub dropped: u64,
+}
+
+/// The caller's side of a run.
+pub struct View<'a> {
+    shared: &'a Shared,
+    explained: Receiver<Explained>,
+    /// Number of the last frame that was handed out.
+    seen: u64,
+    /// Frames that came and went without being shown.
+    pub skipped: u64,
+}
+
+struct Shared {
+    frames: Latest<Frame>,
+    controls: Mutex<(u64, Controls)>,
+    capture: Mutex<Capture>,
+    stats: Mutex<(Stats, Rate)>,
+    clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("nothing panics while it holds a value of the run")
+}
+
+/// Runs `view` on the caller's thread while frames of `source` are captured and explained. Everything has ended when
+/// this returns: after the view, or after a failure of a thread, which the view learns by the shutdown.
+///
+/// # Errors
+/// The view's error, or that of the thread that failed first.
+pub fn run<R>(
+    source: Box<dyn Source>,
+    explainer: Explainer,
+    controls: Controls,
+    clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
+    view: impl FnOnce(View) -> anyhow::Result<R>,
+) -> anyhow::Result<R> {
+    let shared = Shared {
+        frames: Latest::new(),
+        controls: Mutex::new((0, controls)),
+        capture: Mutex::new(Capture { source: source.name(), ..Capture::default() }),
+        stats: Mutex::default(),
+        clock,
+        shutdown,
+    };
+    let (sender, explained) = sync_channel(WAITING);
+    std::thread::scope(|scope| {
+        let shared = &shared;
+        let spawn = |name: &str, work: Box<dyn FnOnce() -> Result<()> + Send + '_>| {
+            let end_all_on_failure = move || work().inspect_err(|_| drop(shared.shutdown.request()));
+            Builder::new().name(name.to_owned()).spawn_scoped(scope, end_all_on_failure)
+        };
+        let capturing = spawn("capture", Box::new(move || capture(source, shared)))?;
+        let inferring = spawn("inference", Box::new(move || infer(explainer, sender, shared)));
+        let inferring = inferring.inspect_err(|_| drop(shared.shutdown.request()))?;
+        let outcome = view(View { shared, explained, seen: 0, skipped: 0 });
+        shared.shutdown.request();
+        join(inferring)?;
+        join(capturing)?;
+        outcome
+    })
+}
+
+fn join(thread: ScopedJoinHandle<Result<()>>) -> Result<()> {
+    let name = thread.thread().name().unwrap_or_default().to_owned();
+    thread.join().unwrap_or_else(|_| Err(Error::device(name, "the thread failed unexpectedly")))
+}
+
+/// Reads, decodes and publishes frames until the source ends.
+fn capture(mut source: Box<dyn Source>, shared: &Shared) -> Result<()> {
+    let mut raw = RawFrame::new();
+    let mut decoder = Decoder::new();
+    let mut pool = Pool::default();
+    let mut number = 0;
+    let outcome = loop {
+        if shared.shutdown.requested() {
+            break Ok(());
+        }
+        match source.read(&mut raw) {
+            Ok(Event::Frame) => {}
+            Ok(Event::Lost(reason)) => {
+                lock(&shared.capture).lost = Some(reason);
+                continue;
+            }
+            Ok(Event::End) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+        let mut frame = pool.take();
+        let target = Arc::get_mut(&mut frame).expect("the pool hands out frames that nobody else holds");
+        let start = Instant::now();
+        let decoded = decoder.decode(&raw, target);
+        target.number = number;
+        number += 1;
+        let now = shared.clock.now();
+        let mut capture = lock(&shared.capture);
+        capture.dropped = source.dropped();
+        match decoded {
+            Ok(()) => {
+                if capture.lost.take().is_some() {
+                    capture.source = source.name();
+                }
+                drop(capture);
+                let mut stats = lock(&shared.stats);
+                stats.0.record(Stage::Decode, start.elapsed());
+                stats.1.tick(now);
+                drop(stats);
+                shared.frames.put(Arc::clone(&frame));
+            }
+            Err(broken) => {
+                log::info!("{}: {broken}", capture.source);
+                capture.broken += 1;
+                capture.last_broken = broken.to_string();
+            }
+        }
+        pool.give_back(frame);
+    };
+    shared.frames.close();
+    outcome
+}
+
+/// Frames whose memory is used again once nobody holds them.
+#[derive(Default)]
+struct Pool(Vec<Arc<Frame>>);
+
+impl Pool {
+    fn take(&mut self) -> Arc<Frame> {
+        let free = self.0.iter().position(|frame| Arc::strong_count(frame) == 1);
+        free.map(|at| self.0.swap_remove(at)).unwrap_or_default()
+    }
+
+    fn give_back(&mut self, frame: Arc<Frame>) {
+        self.0.push(frame);
+    }
+}
+
+/// Explains the newest frame, or the frozen one whenever the controls change.
+fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Shared) -> Result<()> {
+    let mut seen = 0;
+    let mut obeyed = None;
+    while !shared.shutdown.requested() {
+        let (revision, controls) = lock(&shared.controls).clone();
+        let changed = obeyed != Some(revision);
+        if changed && explainer.selector.locked() != controls.locked {
+            explainer.selector.lock(controls.locked);
+        }
+        let frame = match &controls.frozen {
+            Some(frame) if changed => Arc::clone(frame),
+            Some(_) => {
+                shared.shutdown.wait(Duration::from_millis(20));
+                continue;
+            }
+            None => match shared.frames.newer(seen, PATIENCE) {
+                Next::Value(number, frame) => {
+                    seen = number;
+                    frame
+                }
+                Next::Nothing => continue,
+                Next::Closed => break,
+            },
+        };
+        obeyed = Some(revision);
+        let (map, times) = explainer.explain(&frame, controls.method)?;
+        let mut stats = lock(&shared.stats);
+        times.iter().for_each(|(stage, duration)| stats.0.record(*stage, *duration));
+        drop(stats);
+        if explained.send(Explained { frame, map, times }).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl View<'_> {
+    /// The newest frame if it was not handed out before; waits for one, at most `timeout`.
+    pub fn frame(&mut self, timeout: Duration) -> Option<Arc<Frame>> {
+        let Next::Value(number, frame) = self.shared.frames.newer(self.seen, timeout) else { return None };
+        self.skipped += number - self.seen - 1;
+        self.seen = number;
+        Some(frame)
+    }
+
+    /// The next explained frame in the order in which they were explained; waits at most `timeout`.
+    pub fn explained(&self, timeout: Duration) -> Option<Explained> {
+        self.explained.recv_timeout(timeout).ok()
+    }
+
+    /// Whether the run is to end: by the user, a signal, or the failure of a thread.
+    pub fn ended(&self) -> bool {
+        self.shared.shutdown.requested()
+    }
+
+    /// Changes what the inference does from its next frame on.
+    pub fn control(&self, change: impl FnOnce(&mut Controls)) {
+        let mut controls = lock(&self.shared.controls);
+        controls.0 += 1;
+        change(&mut controls.1);
+    }
+
+    pub fn controls(&self) -> Controls {
+        lock(&self.shared.controls).1.clone()
+    }
+
+    pub fn capture(&self) -> Capture {
+        lock(&self.shared.capture).clone()
+    }
+
+    /// Frames per second that the source delivers.
+    pub fn camera_fps(&self) -> f32 {
+        lock(&self.shared.stats).1.per_second(self.shared.clock.now())
+    }
+
+    pub fn record(&self, stage: Stage, duration: Duration) {
+        lock(&self.shared.stats).0.record(stage, duration);
+    }
+
+    pub fn stages(&self) -> Stages {
+        lock(&self.shared.stats).0.stages()
+    }
+
+    pub fn now(&self) -> Duration {
+        self.shared.clock.now()
+    }
+}

@@ -1,0 +1,218 @@
+//! The live view: the newest frame with the newest map, and what the user does with it.
+
+use super::live::{Explained, View};
+use super::report::{Report, TimesReport};
+use super::stats::{Rate, Stage};
+use crate::cam::HeatMap;
+use crate::cam::methods;
+use crate::frame::{Frame, Rect};
+use crate::model::Info;
+use crate::overlay::{Canvas, Hud, Look, Overlay, State};
+use crate::sink::window::{Key, Window};
+use crate::sink::{Shown, Sink, snapshot};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a message stays.
+const NOTE: Duration = Duration::from_secs(4);
+/// How often the view is drawn although nothing new came: its numbers change.
+const IDLE: Duration = Duration::from_millis(250);
+/// By how much a key press changes the opacity.
+const OPACITY_STEP: f32 = 0.1;
+
+/// How the live view is to be.
+pub struct Settings {
+    pub look: Look,
+    /// Each map is shown on the very frame that it explains.
+    pub sync: bool,
+    /// Where snapshots go.
+    pub snapshots: PathBuf,
+    pub roi: Option<Rect>,
+    /// How long `start` is ago when the view opens is logged with the first map.
+    pub start: Instant,
+}
+
+/// What the view shows and has been told.
+pub struct Screen<'a> {
+    info: &'a Info,
+    settings: Settings,
+    frame: Option<Arc<Frame>>,
+    explained: Option<Explained>,
+    overlay: Overlay,
+    canvas: Canvas,
+    hud: Hud,
+    network: Rate,
+    note_until: Duration,
+    /// Something changed that is not on the canvas yet.
+    stale: bool,
+    drawn: Duration,
+}
+
+impl<'a> Screen<'a> {
+    pub fn new(info: &'a Info, settings: Settings) -> Screen<'a> {
+        let hud = Hud { layer: info.layer.wire.clone(), ..Hud::default() };
+        Screen {
+            info,
+            settings,
+            frame: None,
+            explained: None,
+            overlay: Overlay::new(),
+            canvas: Canvas::default(),
+            hud,
+            network: Rate::default(),
+            note_until: Duration::ZERO,
+            stale: true,
+            drawn: Duration::ZERO,
+        }
+    }
+
+    /// Shows the run until the user or the run ends it. The window opens with the first frame's size.
+    pub fn run(mut self, mut view: View, title: &str) -> anyhow::Result<()> {
+        let mut window = Window::open(title, 640, 480)?;
+        while window.is_open() && !view.ended() {
+            self.update(&mut view);
+            let now = view.now();
+            if self.stale || now.saturating_sub(self.drawn) >= IDLE {
+                self.draw(&view);
+                self.show(&mut window, &view)?;
+                self.drawn = now;
+                self.stale = false;
+            } else {
+                window.poll();
+            }
+            for key in window.keys() {
+                if key == Key::Quit {
+                    return Ok(());
+                }
+                self.obey(key, &view);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what is new.
+    fn update(&mut self, view: &mut View) {
+        while let Some(explained) = view.explained(Duration::ZERO) {
+            if self.network.is_new() {
+                log::info!("first map {} ms after the start", self.settings.start.elapsed().as_millis());
+            }
+            self.network.tick(view.now());
+            self.hud.describe(&explained.map);
+            if self.settings.sync {
+                self.frame = Some(Arc::clone(&explained.frame));
+            }
+            self.explained = Some(explained);
+            self.stale = true;
+        }
+        let newest = view.frame(Duration::from_millis(5));
+        if !self.settings.sync && self.hud.state != State::Frozen && newest.is_some() {
+            self.frame = newest;
+            self.stale = true;
+        }
+        if self.hud.note.is_some() && view.now() >= self.note_until {
+            self.hud.note = None;
+            self.stale = true;
+        }
+    }
+
+    fn draw(&mut self, view: &View) {
+        let Some(frame) = &self.frame else {
+            self.canvas.resize(640, 480);
+            return;
+        };
+        let capture = view.capture();
+        let hud = &mut self.hud;
+        hud.camera_fps = view.camera_fps();
+        hud.network_fps = self.network.per_second(view.now());
+        hud.dropped = capture.dropped + capture.broken + view.skipped;
+        hud.locked = view.controls().locked.is_some();
+        hud.camera = capture.source;
+        if hud.state != State::Frozen {
+            hud.state = capture.lost.map_or(State::Live, |reason| State::Lost { reason });
+        }
+        let map = self.explained.as_ref().map(|explained| &explained.map);
+        hud.map_age = map.map_or(Duration::ZERO, |map| frame.time.max(map.time) - map.time);
+        let start = Instant::now();
+        self.overlay.draw(frame, map, &self.settings.look, Some(hud), &mut self.canvas);
+        view.record(Stage::Overlay, start.elapsed());
+    }
+
+    fn show(&mut self, window: &mut Window, view: &View) -> anyhow::Result<()> {
+        let nothing = Frame::default();
+        let frame = self.frame.as_deref().unwrap_or(&nothing);
+        let map = self.explained.as_ref().map(|explained| &explained.map);
+        let start = Instant::now();
+        window.show(&Shown { frame, map, canvas: &self.canvas })?;
+        view.record(Stage::Show, start.elapsed());
+        Ok(())
+    }
+
+    fn obey(&mut self, key: Key, view: &View) {
+        let look = &mut self.settings.look;
+        match key {
+            Key::Quit => {}
+            Key::Help => self.hud.help = !self.hud.help,
+            Key::Freeze => self.freeze(view),
+            Key::Lock(rank) => match self.hud.top.get(rank).map(|ranked| ranked.class) {
+                Some(class) => view.control(|controls| controls.locked = Some(class)),
+                None => self.note("there is no class of this rank yet", view),
+            },
+            Key::Unlock => view.control(|controls| controls.locked = None),
+            Key::Method => view.control(|controls| controls.method = methods::after(controls.method)),
+            Key::Colormap => look.colormap = look.colormap.next(),
+            Key::MoreOpaque => look.opacity = (look.opacity + OPACITY_STEP).min(1.0),
+            Key::LessOpaque => look.opacity = (look.opacity - OPACITY_STEP).max(0.0),
+            Key::Heat => look.heat = !look.heat,
+            Key::Flip => look.flip = !look.flip,
+            Key::Snapshot => self.snapshot(view),
+        }
+        self.stale = true;
+    }
+
+    /// Stops the picture, or lets it go on. A frozen frame is the one that the map on it explains.
+    fn freeze(&mut self, view: &View) {
+        if self.hud.state == State::Frozen {
+            self.hud.state = State::Live;
+            view.control(|controls| controls.frozen = None);
+            return;
+        }
+        let explained = self.explained.as_ref().map(|explained| Arc::clone(&explained.frame));
+        if let Some(frame) = explained.or_else(|| self.frame.clone()) {
+            self.hud.state = State::Frozen;
+            self.frame = Some(Arc::clone(&frame));
+            view.control(|controls| controls.frozen = Some(frame));
+        }
+    }
+
+    fn snapshot(&mut self, view: &View) {
+        let Some(frame) = self.frame.clone() else { return };
+        let map = self.explained.as_ref().map(|explained| &explained.map);
+        let json = self.report(view, &frame, map);
+        let stem = format!("gradcam-{}", jiff::Zoned::now().strftime("%Y%m%d-%H%M%S"));
+        let shown = Shown { frame: &frame, map, canvas: &self.canvas };
+        match snapshot::save(&self.settings.snapshots, &stem, &shown, &json) {
+            Ok(path) => self.note(&format!("saved {}", path.display()), view),
+            Err(error) => self.note(&error.to_string(), view),
+        }
+    }
+
+    fn report(&self, view: &View, frame: &Frame, map: Option<&HeatMap>) -> serde_json::Value {
+        let mut times = TimesReport::default();
+        if let Some(explained) = &self.explained {
+            explained.times.iter().for_each(|(stage, duration)| times.add(*stage, *duration));
+        }
+        let source = view.capture().source;
+        let report = map.map(|map| Report::new(&source, self.info, map, self.settings.roi, times).of_frame(map));
+        // The map is the newest one; it may explain a frame before the one that is shown.
+        serde_json::json!({
+            "shown_frame": { "number": frame.number, "time": frame.time.as_secs_f64() },
+            "explanation": report,
+        })
+    }
+
+    fn note(&mut self, text: &str, view: &View) {
+        self.hud.note = Some(text.to_owned());
+        self.note_until = view.now() + NOTE;
+    }
+}
