@@ -2,6 +2,7 @@
 
 use ::image::ImageFormat;
 use std::f32::consts::TAU;
+use std::sync::Arc;
 
 /// Pixels.
 pub const WIDTH: usize = 640;
@@ -25,7 +26,7 @@ pub struct Scene {
 
 /// A stretch of the cycle in which the camera moves over one photograph.
 struct View {
-    photograph: std::sync::Arc<Photograph>,
+    photograph: Arc<Photograph>,
     /// First frame of the stretch, and frames until the fade to the next begins.
     start: u64,
     frames: u64,
@@ -44,7 +45,7 @@ impl Scene {
         let cat = Photograph::embedded(include_bytes!("chelsea.jpg"));
         let cup = Photograph::embedded(include_bytes!("coffee.jpg"));
         let wall = Photograph::wall();
-        let view = |photograph: &std::sync::Arc<Photograph>, start, frames, middle| View {
+        let view = |photograph: &Arc<Photograph>, start, frames, middle| View {
             photograph: photograph.clone(),
             start,
             frames,
@@ -129,16 +130,16 @@ fn between(position: f32, size: usize) -> (usize, u16) {
 }
 
 impl Photograph {
-    fn embedded(jpeg: &[u8]) -> std::sync::Arc<Photograph> {
+    fn embedded(jpeg: &[u8]) -> Arc<Photograph> {
         let picture = ::image::load_from_memory_with_format(jpeg, ImageFormat::Jpeg)
             .expect("the embedded photographs are whole")
             .into_rgb8();
         let (width, height) = (picture.width() as usize, picture.height() as usize);
-        std::sync::Arc::new(Photograph { width, height, rgb: picture.into_raw() })
+        Arc::new(Photograph { width, height, rgb: picture.into_raw() })
     }
 
     /// A painted wall in two tones that run softly into each other, a little darker away from the window.
-    fn wall() -> std::sync::Arc<Photograph> {
+    fn wall() -> Arc<Photograph> {
         let (width, height) = (480, 360);
         let mut rgb = Vec::with_capacity(width * height * 3);
         for y in 0..height {
@@ -151,7 +152,7 @@ impl Photograph {
                 }
             }
         }
-        std::sync::Arc::new(Photograph { width, height, rgb })
+        Arc::new(Photograph { width, height, rgb })
     }
 
     fn row(&self, y: usize) -> &[u8] {
