@@ -99,19 +99,29 @@ pub fn run<R>(
     let (sender, explained) = sync_channel(WAITING);
     std::thread::scope(|scope| {
         let shared = &shared;
-        let spawn = |name: &str, work: Box<dyn FnOnce() -> Result<()> + Send + '_>| {
-            let end_all_on_failure = move || work().inspect_err(|_| drop(shared.shutdown.request()));
-            Builder::new().name(name.to_owned()).spawn_scoped(scope, end_all_on_failure)
-        };
-        let capturing = spawn("capture", Box::new(move || capture(source, shared)))?;
-        let inferring = spawn("inference", Box::new(move || infer(explainer, sender, shared)));
-        let inferring = inferring.inspect_err(|_| drop(shared.shutdown.request()))?;
+        let capturing = Builder::new()
+            .name("capture".to_owned())
+            .spawn_scoped(scope, move || ending_all(shared, capture(source, shared)))?;
+        let inferring = Builder::new()
+            .name("inference".to_owned())
+            .spawn_scoped(scope, move || ending_all(shared, infer(explainer, sender, shared)))
+            .inspect_err(|_| {
+                shared.shutdown.request();
+            })?;
         let outcome = view(View { shared, explained, seen: 0, skipped: 0 });
         shared.shutdown.request();
         join(inferring)?;
         join(capturing)?;
         outcome
     })
+}
+
+/// A thread that fails ends the run.
+fn ending_all(shared: &Shared, outcome: Result<()>) -> Result<()> {
+    if outcome.is_err() {
+        shared.shutdown.request();
+    }
+    outcome
 }
 
 fn join(thread: ScopedJoinHandle<Result<()>>) -> Result<()> {

@@ -2,15 +2,24 @@
 
 mod common;
 
+mod allocations;
 mod bad_models;
+mod cli_errors;
+mod cli_explain;
+mod cli_live;
 mod decode_mjpeg;
 mod decode_raw;
+mod discrimination;
 mod golden;
 mod gradients;
+mod honesty;
 mod layers;
+mod module_order;
+mod reference;
 mod source_demo;
 mod source_pictures;
 mod source_reconnect;
 mod source_spec;
 mod source_watchdog;
 mod stored_heads;
+mod window;

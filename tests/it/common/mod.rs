@@ -1,7 +1,9 @@
 //! What the tests share: their data, and comparisons.
 
+pub mod display;
 pub mod evaluate;
 pub mod graphs;
+pub mod program;
 
 use gradcam::cam::HeatMap;
 use gradcam::cam::methods::GradCam;

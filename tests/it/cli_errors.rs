@@ -1,0 +1,114 @@
+//! Bad input: one clear line, exit code 2, nothing half-written.
+
+use crate::common::data;
+use crate::common::program::{Folder, command, gradcam};
+use gradcam::model::DEFAULT_MODEL;
+
+fn photograph() -> String {
+    data("lite0/chelsea_224.png").to_string_lossy().into_owned()
+}
+
+#[test]
+fn models_that_cannot_be_used() {
+    let (folder, out) = (Folder::new(), Folder::new());
+    let write = |name: &str, bytes: &[u8]| {
+        std::fs::write(folder.path(name), bytes).expect("written");
+        folder.path(name).to_string_lossy().into_owned()
+    };
+    let explain = |model: &str| gradcam(&["explain", &photograph(), "-o", &out.name(), "--model", model]);
+    explain("nowhere.onnx").fails_saying(&["nowhere.onnx", "cannot be read"]);
+    explain(&folder.name()).fails_saying(&["is not a file"]);
+    explain(&write("text.onnx", b"hello\n")).fails_saying(&["text.onnx", "not an ONNX"]);
+    explain(&write("cut.onnx", &DEFAULT_MODEL[..1_000_000])).fails_saying(&["cut.onnx", "cut short"]);
+    assert!(out.files().is_empty(), "{:?}", out.files());
+}
+
+#[test]
+fn labels_that_do_not_match_the_model() {
+    let (folder, out) = (Folder::new(), Folder::new());
+    std::fs::write(folder.path("labels.txt"), "cat\ndog\n").expect("written");
+    let labels = folder.path("labels.txt").to_string_lossy().into_owned();
+    let run = gradcam(&["explain", &photograph(), "-o", &out.name(), "--labels", &labels]);
+    run.fails_saying(&["2 labels", "1000 classes", "another model"]);
+}
+
+#[test]
+fn pictures_that_cannot_be_used() {
+    let (folder, out) = (Folder::new(), Folder::new());
+    let explain = |name: &str, bytes: Option<&[u8]>| {
+        let path = folder.path(name);
+        if let Some(bytes) = bytes {
+            std::fs::write(&path, bytes).expect("written");
+        }
+        gradcam(&["explain", &path.to_string_lossy(), "-o", &out.name()])
+    };
+    explain("missing.png", None).fails_saying(&["missing.png"]);
+    explain("text.png", Some(b"no picture at all\n")).fails_saying(&["text.png"]);
+    explain("empty.png", Some(b"")).fails_saying(&["empty.png"]);
+    // A PNG header that declares 60000 × 60000 pixels, and one that declares none.
+    explain("vast.png", Some(&png_header(60_000, 60_000))).fails_saying(&["vast.png", "60000"]);
+    explain("nothing.png", Some(&png_header(0, 0))).fails_saying(&["nothing.png"]);
+    assert!(out.files().is_empty(), "{:?}", out.files());
+}
+
+/// Signature and IHDR of an RGB8 picture, with a right checksum.
+fn png_header(width: u32, height: u32) -> Vec<u8> {
+    let mut header = b"IHDR".to_vec();
+    header.extend(width.to_be_bytes());
+    header.extend(height.to_be_bytes());
+    header.extend([8, 2, 0, 0, 0]);
+    // CRC-32 (ISO 3309), bit by bit.
+    let mut crc = u32::MAX;
+    for byte in &header {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
+        }
+    }
+    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\r".to_vec();
+    png.extend(header);
+    png.extend((!crc).to_be_bytes());
+    png
+}
+
+#[test]
+fn a_folder_that_cannot_be_written() {
+    let folder = Folder::new();
+    std::fs::write(folder.path("file"), "in the way").expect("written");
+    let inside = folder.path("file/results").to_string_lossy().into_owned();
+    gradcam(&["explain", &photograph(), "-o", &inside]).fails_saying(&["file/results"]);
+    let model = folder.path("nowhere/model.onnx").to_string_lossy().into_owned();
+    let classifier = data("zoo/mobilenet_v2/model.onnx");
+    gradcam(&["export", &classifier.to_string_lossy(), "-o", &model]).fails_saying(&["nowhere/model.onnx"]);
+    assert_eq!(folder.files(), ["file"]);
+}
+
+#[test]
+fn a_source_that_does_not_exist() {
+    gradcam(&["live", "--headless", "--source", "nowhere.jpg"]).fails_saying(&["nowhere.jpg"]);
+    gradcam(&["live", "--headless", "--source", "77"]).fails_saying(&["77", "camera"]);
+    gradcam(&["live", "--headless", "--source", "/dev/video77"]).fails_saying(&["/dev/video77", "camera"]);
+}
+
+#[test]
+fn without_a_display_the_way_out_is_named() {
+    let output = command(&["live", "--source", "demo"])
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .output()
+        .expect("the program starts");
+    crate::common::program::Run::of(output).fails_saying(&["display", "--headless"]);
+}
+
+#[test]
+fn whoever_stops_reading_ends_the_program_without_a_word() {
+    use std::process::Stdio;
+    let mut child = command(&["live", "--headless", "--json", "--source", "demo"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,170 @@
+//! `gradcam explain` on real pictures.
+
+use crate::common::program::{Folder, gradcam};
+use crate::common::{data, npy, relative_l2};
+use image::{DynamicImage, ImageFormat};
+use ndarray::Array2;
+use std::path::Path;
+
+fn map(path: &Path) -> Array2<f32> {
+    ndarray_npy::read_npy(path).expect("the map is f32 [h, w]")
+}
+
+fn json(path: &Path) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(path).expect("it was written")).expect("it is JSON")
+}
+
+#[test]
+fn a_photograph_gives_overlay_map_and_numbers() {
+    let out = Folder::new();
+    let input = data("lite0/chelsea_224.png");
+    let run = gradcam(&["explain", &input.to_string_lossy(), "-o", &out.name(), "--json", "--roi", "0,0,224,224"]);
+    run.succeeds();
+    let overlay = image::open(out.path("chelsea_224.overlay.png")).expect("the overlay is a picture");
+    assert_eq!((overlay.width(), overlay.height()), (224, 224));
+    let golden = npy("lite0/chelsea_cam_GradCAM_class285.npy").mapv(|value| value.max(0.0));
+    assert!(relative_l2(&map(&out.path("chelsea_224.map.npy")), &golden) < 1e-4);
+
+    let numbers = json(&out.path("chelsea_224.json"));
+    let printed: serde_json::Value = serde_json::from_str(run.stdout.trim()).expect("one object on one line");
+    assert_eq!(numbers, printed);
+    assert_eq!(numbers["target"]["class"], 285);
+    assert_eq!(numbers["target"]["label"], "Egyptian cat");
+    assert_eq!(numbers["method"], "grad-cam");
+    assert_eq!(numbers["layer"], "head/conv/relu6");
+    assert_eq!(numbers["map"]["height"], 7);
+    assert_eq!(numbers["top"].as_array().expect("a list").len(), 3);
+    let logit = numbers["top"][0]["logit"].as_f64().expect("a number");
+    assert!((logit - 9.011_848).abs() < 1e-3, "PyTorch says 9.011848, this {logit}");
+    assert!((numbers["focus"]["roi_share"].as_f64().expect("a number") - 1.0).abs() < 1e-4);
+    let max = golden.iter().copied().fold(0.0, f32::max);
+    assert!((numbers["focus"]["peak"]["value"].as_f64().expect("a number") - f64::from(max)).abs() < 1e-3);
+    for stage in ["decode", "preprocess", "forward", "heatmap", "overlay"] {
+        assert!(numbers["times_ms"][stage].as_f64().is_some_and(|ms| ms > 0.0), "{stage}");
+    }
+}
+
+#[test]
+fn the_heat_is_drawn_on_the_cat() {
+    let out = Folder::new();
+    let input = data("lite0/chelsea_224.png");
+    gradcam(&["explain", &input.to_string_lossy(), "-o", &out.name()]).succeeds();
+    let before = image::open(&input).expect("the photograph").into_rgb8();
+    let after = image::open(out.path("chelsea_224.overlay.png")).expect("the overlay").into_rgb8();
+    let golden = npy("lite0/chelsea_cam_GradCAM_class285.npy");
+    // Mean change of the picture in each cell of the map.
+    let mut changes = Vec::new();
+    for row in 0..7 {
+        for column in 0..7 {
+            let mut change = 0;
+            for (x, y) in (0..32).flat_map(|y| (0..32).map(move |x| (column * 32 + x, row * 32 + y))) {
+                let pairs = before.get_pixel(x, y).0.into_iter().zip(after.get_pixel(x, y).0);
+                change += pairs.map(|(a, b)| u32::from(a.abs_diff(b))).sum::<u32>();
+            }
+            changes.push((golden[[row as usize, column as usize]], change / 1024));
+        }
+    }
+    let max = changes.iter().map(|(heat, _)| *heat).fold(0.0, f32::max);
+    let mean = |picked: Vec<u32>| picked.iter().sum::<u32>() as f32 / picked.len() as f32;
+    let hot = mean(changes.iter().filter(|(heat, _)| *heat > 0.7 * max).map(|(_, change)| *change).collect());
+    let cold = mean(changes.iter().filter(|(heat, _)| *heat <= 0.0).map(|(_, change)| *change).collect());
+    assert!(hot > 60.0 && cold < 12.0, "hot cells change by {hot}, cold ones by {cold}");
+}
+
+#[test]
+fn a_class_is_explained_by_number_and_by_label() {
+    let out = Folder::new();
+    let input = data("lite0/coffee_224.png");
+    let input = input.to_string_lossy();
+    gradcam(&["explain", &input, "-o", &out.name(), "--target", "968", "--signed"]).succeeds();
+    let by_number = map(&out.path("coffee_224.map.npy"));
+    assert!(relative_l2(&by_number, &npy("lite0/coffee_cam_GradCAM_class968.npy")) < 1e-4, "the signed map");
+    gradcam(&["explain", &input, "-o", &out.name(), "--target", "CUP", "--signed"]).succeeds();
+    assert_eq!(by_number, map(&out.path("coffee_224.map.npy")));
+    let run = gradcam(&["explain", &input, "-o", &out.name(), "--target", "espres"]);
+    run.fails_saying(&["espres", "`espresso`"]);
+    gradcam(&["explain", &input, "-o", &out.name(), "--target", "1000"]).fails_saying(&["1000", "0 to 999"]);
+    gradcam(&["explain", &input, "-o", &out.name(), "--method", "grad"]).fails_saying(&["grad-cam++"]);
+}
+
+#[test]
+fn grad_cam_plus_plus_is_another_map() {
+    let out = Folder::new();
+    let input = data("lite0/coffee_224.png");
+    gradcam(&["explain", &input.to_string_lossy(), "-o", &out.name(), "--method", "grad-cam++"]).succeeds();
+    let plus = map(&out.path("coffee_224.map.npy"));
+    // Without its ε the golden map has another scale (15 % off), but nearly the same form.
+    let golden = npy("lite0/coffee_cam_GradCAMPlusPlus_class967.npy").mapv(|value| value.max(0.0));
+    let peak = |values: Vec<f32>| values.iter().copied().fold(0.0, f32::max);
+    let (ours, theirs) = (peak(plus.iter().copied().collect()), peak(golden.iter().copied().collect()));
+    assert!(relative_l2(&plus.mapv(|value| value / ours), &golden.mapv(|value| value / theirs)) < 0.1);
+    assert_eq!(json(&out.path("coffee_224.json"))["map"]["unit"], "relative");
+}
+
+#[test]
+fn a_folder_goes_on_behind_a_bad_picture() {
+    let (folder, out) = (Folder::new(), Folder::new());
+    std::fs::copy(data("lite0/chelsea_224.png"), folder.path("a.png")).expect("copied");
+    std::fs::write(folder.path("b.png"), "this is a text file\n").expect("written");
+    std::fs::copy(data("lite0/coffee_224.png"), folder.path("c.png")).expect("copied");
+    let run = gradcam(&["explain", &folder.name(), "-o", &out.name()]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stderr.contains("b.png") && run.stderr.lines().count() == 1, "{}", run.stderr);
+    assert!(out.path("a.json").exists() && out.path("c.json").exists());
+    assert_eq!(out.files().len(), 6, "{:?}", out.files());
+}
+
+#[test]
+fn two_pictures_of_one_name_have_two_results() {
+    let (folder, out) = (Folder::new(), Folder::new());
+    std::fs::copy(data("lite0/chelsea_224.png"), folder.path("a.png")).expect("copied");
+    let photo = image::open(data("lite0/coffee_224.png")).expect("the photograph");
+    photo.save_with_format(folder.path("a.bmp"), ImageFormat::Bmp).expect("written");
+    gradcam(&["explain", &folder.name(), "-o", &out.name()]).succeeds();
+    let classes: Vec<i64> = out
+        .files()
+        .iter()
+        .filter(|name| name.ends_with(".json"))
+        .map(|name| json(&out.path(name))["target"]["class"].as_i64().expect("a number"))
+        .collect();
+    assert_eq!(classes.len(), 2);
+    assert!(classes.contains(&285) && classes.contains(&967));
+}
+
+/// The class that is found in a photograph that was stored in another way.
+fn class_of(store: impl FnOnce(DynamicImage, &Path)) -> i64 {
+    let (folder, out) = (Folder::new(), Folder::new());
+    store(image::open(data("lite0/coffee_224.png")).expect("the photograph"), &folder.path("photo.png"));
+    gradcam(&["explain", &folder.path("photo.png").to_string_lossy(), "-o", &out.name()]).succeeds();
+    json(&out.path("photo.json"))["target"]["class"].as_i64().expect("a number")
+}
+
+#[test]
+fn sixteen_bits_alpha_and_grey_are_good_input() {
+    assert_eq!(class_of(|photo, path| photo.into_rgb16().save(path).expect("written")), 967);
+    assert_eq!(class_of(|photo, path| photo.into_rgba8().save(path).expect("written")), 967);
+    assert_eq!(class_of(|photo, path| photo.into_rgba16().save(path).expect("written")), 967);
+    let grey = class_of(|photo, path| photo.to_luma8().save(path).expect("written"));
+    assert_eq!(class_of(|photo, path| photo.to_luma16().save(path).expect("written")), grey);
+    assert_eq!(class_of(|photo, path| DynamicImage::from(photo.to_luma8()).into_rgb8().save(path).expect("written")), grey);
+}
+
+#[test]
+fn a_large_picture_keeps_its_size_and_the_map_lies_in_the_middle() {
+    let (folder, out) = (Folder::new(), Folder::new());
+    let photo = image::open(data("lite0/coffee_224.png")).expect("the photograph");
+    let mut wide = image::RgbImage::from_pixel(1600, 700, image::Rgb([90, 90, 90]));
+    let photo = photo.resize_exact(700, 700, image::imageops::FilterType::Triangle).into_rgb8();
+    image::imageops::replace(&mut wide, &photo, 450, 0);
+    wide.save(folder.path("wide.png")).expect("written");
+    gradcam(&["explain", &folder.path("wide.png").to_string_lossy(), "-o", &out.name()]).succeeds();
+    let numbers = json(&out.path("wide.json"));
+    assert_eq!(numbers["target"]["class"], 967);
+    let x = numbers["focus"]["centroid"]["x"].as_f64().expect("a number");
+    assert!((650.0..950.0).contains(&x), "the cup is in the middle, the heat at {x}");
+    let overlay = image::open(out.path("wide.overlay.png")).expect("the overlay").into_rgb8();
+    assert_eq!(overlay.dimensions(), (1600, 700));
+    // What the network did not see is dimmed and carries no heat: grey stays grey.
+    let [red, green, blue] = overlay.get_pixel(100, 350).0;
+    assert!(red < 70 && red == green && green == blue, "{red} {green} {blue}");
+}

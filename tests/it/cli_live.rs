@@ -1,0 +1,145 @@
+//! `gradcam live` without a window, `export`, `inspect`, `devices` and `bench`.
+
+use crate::common::data;
+use crate::common::program::{Folder, command, gradcam};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+fn objects(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("each line is one object")).collect()
+}
+
+#[test]
+fn the_demo_is_explained_frame_by_frame() {
+    let run = gradcam(&["live", "--headless", "--frames", "20", "--json", "--source", "demo", "--sync"]);
+    run.succeeds();
+    let frames = objects(&run.stdout);
+    assert_eq!(frames.len(), 20);
+    // The demo begins with the cat.
+    assert!(frames.iter().all(|frame| frame["target"]["label"].as_str().is_some_and(|label| label.contains("cat"))));
+    let numbers: Vec<u64> = frames.iter().map(|frame| frame["frame"]["number"].as_u64().expect("a number")).collect();
+    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
+    let times: Vec<f64> = frames.iter().map(|frame| frame["frame"]["time"].as_f64().expect("a time")).collect();
+    assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "{times:?}");
+}
+
+#[test]
+fn without_a_camera_the_demo_is_shown_and_named() {
+    if gradcam::source::default_camera().is_some() {
+        eprintln!("skipped: this machine has a camera");
+        return;
+    }
+    let run = gradcam(&["--headless", "--frames", "1", "--json"]);
+    run.succeeds();
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains("no camera found") && run.stderr.contains("demo"), "{}", run.stderr);
+}
+
+#[test]
+fn a_locked_class_is_explained_whatever_is_seen() {
+    let picture = data("lite0/coffee_224.png");
+    let picture = picture.to_string_lossy();
+    let run = gradcam(&["live", "--headless", "--frames", "3", "--json", "--source", &picture, "--target", "285"]);
+    run.succeeds();
+    for frame in objects(&run.stdout) {
+        assert_eq!(frame["target"]["class"], 285);
+        assert_eq!(frame["top"][0]["class"], 967);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn both_signals_end_it_cleanly() {
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        let mut child = command(&["live", "--headless", "--json", "--source", "demo"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        lines.next().expect("a frame is explained").expect("it is text");
+        // SAFETY: kill takes numbers only, and the child has not been waited for, so its number is its own.
+        unsafe { libc::kill(child.id() as i32, signal) };
+        let last = lines.map(|line| line.expect("it is text")).last();
+        assert!(last.is_none_or(|line| serde_json::from_str::<Value>(&line).is_ok()), "the last line is whole");
+        let status = child.wait().expect("it ends");
+        assert_eq!(status.code(), Some(0), "signal {signal}");
+    }
+}
+
+#[test]
+fn an_exported_model_explains_without_questions() {
+    let folder = Folder::new();
+    // A random network: what counts is that it goes through without a word about preprocessing or labels.
+    let labels: String = (0..10).map(|class| format!("thing {class}\n")).collect();
+    std::fs::write(folder.path("labels.txt"), labels).expect("written");
+    let path = |name: &str| folder.path(name).to_string_lossy().into_owned();
+    let classifier = data("zoo/mobilenet_v2/model.onnx");
+    let export = gradcam(&[
+        "export", &classifier.to_string_lossy(), "-o", &path("explainable.onnx"), "--labels", &path("labels.txt"),
+        "--preprocess", "imagenet", "--json",
+    ]);
+    export.succeeds();
+    assert!(export.stderr.is_empty(), "{}", export.stderr);
+    let report: Value = serde_json::from_str(&export.stdout).expect("the report is JSON");
+    assert_eq!(report["layer"]["wire"], "wire_171", "the golden layer");
+    assert_eq!(report["head"]["depends_on_picture"], false);
+    let picture = data("lite0/coffee_224.png");
+    let run = gradcam(&["explain", &picture.to_string_lossy(), "-o", &path("out"), "--model", &path("explainable.onnx"), "--json"]);
+    run.succeeds();
+    assert!(run.stderr.is_empty(), "{}", run.stderr);
+    assert!(objects(&run.stdout)[0]["target"]["label"].as_str().is_some_and(|label| label.starts_with("thing ")));
+
+    let plain = gradcam(&["explain", &picture.to_string_lossy(), "-o", &path("out"), "--model", &classifier.to_string_lossy()]);
+    plain.succeeds();
+    assert!(plain.stderr.contains("assuming imagenet") && plain.stderr.lines().count() == 1, "{}", plain.stderr);
+}
+
+#[test]
+fn inspect_names_the_layer_and_what_has_no_rule() {
+    let report = |arguments: &[&str]| -> Value {
+        let run = gradcam(&[&["inspect", "--json"], arguments].concat());
+        run.succeeds();
+        serde_json::from_str(&run.stdout).expect("the report is JSON")
+    };
+    let default = report(&[]);
+    assert_eq!(default["target_layer"]["wire"], "head/conv/relu6");
+    assert_eq!(default["target_layer"]["shape"], serde_json::json!([1, 1280, 7, 7]));
+    assert_eq!(default["refused"], Value::Null);
+    assert_eq!(default["stored_head"], true);
+    assert!(default["completeness_error"].as_f64().is_some_and(|error| error < 1e-4));
+    assert!(default["layers"].as_array().is_some_and(|layers| layers.len() > 80));
+
+    let vgg = data("zoo/vgg_maxpool_head/model.onnx");
+    let vgg = report(&[&vgg.to_string_lossy()]);
+    assert_eq!(vgg["target_layer"]["op"], "Relu");
+    if vgg["refused"] != Value::Null {
+        assert!(!vgg["without_rule"].as_object().expect("a table").is_empty());
+    }
+}
+
+#[test]
+fn the_bench_measures_every_stage() {
+    for source in ["demo", "demo:mjpeg", "demo:yuyv"] {
+        let run = gradcam(&["bench", "--source", source, "--iterations", "5", "--json"]);
+        run.succeeds();
+        let report: Value = serde_json::from_str(&run.stdout).expect("the report is JSON");
+        for stage in ["decode", "preprocess", "forward", "heatmap", "overlay"] {
+            let times = &report["stages"][stage];
+            let [p50, p95, p99] = ["p50", "p95", "p99"].map(|p| times[p].as_f64().expect("a number"));
+            assert!(0.0 < p50 && p50 <= p95 && p95 <= p99, "{source} {stage}: {times}");
+        }
+        assert!(report["fps"].as_f64().is_some_and(|fps| fps > 0.0));
+        assert!(report["start_to_first_map_ms"].as_f64().is_some_and(|ms| ms > 0.0));
+    }
+    gradcam(&["bench", "--source", "0"]).fails_saying(&["demo"]);
+}
+
+#[test]
+fn devices_are_listed_as_json() {
+    let run = gradcam(&["devices", "--json"]);
+    run.succeeds();
+    let devices: Value = serde_json::from_str(&run.stdout).expect("the list is JSON");
+    assert!(devices.as_array().expect("a list").iter().all(|device| device["index"].is_u64() && device["formats"].is_array()));
+}

@@ -1,0 +1,104 @@
+//! The live view in a real window, looked at and used as by a person.
+
+use crate::common::display::{Display, wait_for};
+use crate::common::program::{Folder, command};
+use image::RgbImage;
+use std::process::{Child, Stdio};
+
+/// Mean difference per colour in the middle of the picture, where the demo shows its objects and the HUD is not.
+fn difference(a: &RgbImage, b: &RgbImage) -> f64 {
+    assert_eq!(a.dimensions(), b.dimensions());
+    let (width, height) = a.dimensions();
+    let (mut sum, mut count) = (0u64, 0u64);
+    for y in height / 3..height * 2 / 3 {
+        for x in width * 2 / 5..width * 3 / 5 {
+            for (a, b) in a.get_pixel(x, y).0.into_iter().zip(b.get_pixel(x, y).0) {
+                sum += u64::from(a.abs_diff(b));
+                count += 1;
+            }
+        }
+    }
+    sum as f64 / count as f64
+}
+
+fn exit_code(mut program: Child) -> Option<i32> {
+    wait_for(|| program.try_wait().expect("it can be waited for")).code()
+}
+
+#[test]
+fn the_keys_do_what_the_help_says() {
+    let display = Display::start();
+    let folder = Folder::new();
+    let program = display.on(command(&["live", "--source", "demo", "--snapshots", &folder.name()]).stderr(Stdio::inherit()));
+    let window = display.window("gradcam");
+    let look = || display.screenshot(&window);
+
+    // It lives: the picture moves.
+    let first = look();
+    wait_for(|| (difference(&first, &look()) > 1.0).then_some(()));
+
+    // Frozen, it stands; taking the heat away changes it, and giving it back brings it back.
+    let frozen = wait_for(|| {
+        display.tap("space");
+        let one = look();
+        let other = look();
+        (difference(&one, &other) == 0.0).then_some(other)
+    });
+    display.tap("o");
+    let bare = wait_for(|| Some(look()).filter(|now| difference(&frozen, now) > 8.0));
+    display.tap("o");
+    wait_for(|| (difference(&frozen, &look()) < 0.5).then_some(()));
+
+    // Another colour map, another class, more and less opacity.
+    display.tap("c");
+    let recoloured = wait_for(|| Some(look()).filter(|now| difference(&frozen, now) > 4.0));
+    display.tap("2");
+    wait_for(|| (difference(&recoloured, &look()) > 0.5).then_some(()));
+    display.tap("0");
+    wait_for(|| (difference(&recoloured, &look()) < 0.5).then_some(()));
+    (0..12).for_each(|_| display.tap("minus"));
+    wait_for(|| (difference(&bare, &look()) < 0.5).then_some(()));
+
+    // A snapshot is four files that can be read.
+    display.tap("s");
+    let files = wait_for(|| Some(folder.files()).filter(|files| files.len() == 4 && !files.iter().any(|f| f.starts_with('.'))));
+    let file = |ending: &str| {
+        let name = files.iter().find(|name| name.ends_with(ending)).unwrap_or_else(|| panic!("{ending} in {files:?}"));
+        folder.path(name)
+    };
+    let raw = image::open(file(".raw.png")).expect("the frame is a picture");
+    assert_eq!((raw.width(), raw.height()), (640, 480));
+    let map: ndarray::Array2<f32> = ndarray_npy::read_npy(file(".npy")).expect("the map is an array");
+    assert_eq!(map.dim(), (7, 7));
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(file(".json")).expect("readable")).expect("JSON");
+    assert!(json["explanation"]["target"]["label"].is_string(), "{json}");
+
+    // Thawed, it moves again.
+    display.tap("space");
+    let still = look();
+    wait_for(|| (difference(&still, &look()) > 1.0).then_some(()));
+    display.tap("q");
+    assert_eq!(exit_code(program), Some(0));
+}
+
+#[test]
+fn escape_ends_it_too() {
+    let display = Display::start();
+    let program = display.on(command(&["live", "--source", "demo"]).stderr(Stdio::inherit()));
+    let window = display.window("gradcam");
+    let first = display.screenshot(&window);
+    wait_for(|| (difference(&first, &display.screenshot(&window)) > 0.0).then_some(()));
+    display.tap("Escape");
+    assert_eq!(exit_code(program), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_closes_the_window() {
+    let display = Display::start();
+    let program = display.on(command(&["live", "--source", "demo"]).stderr(Stdio::inherit()));
+    display.window("gradcam");
+    // SAFETY: kill takes numbers only, and the child has not been waited for, so its number is its own.
+    unsafe { libc::kill(program.id() as i32, libc::SIGTERM) };
+    assert_eq!(exit_code(program), Some(0));
+}
