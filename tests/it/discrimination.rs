@@ -1,6 +1,6 @@
 //! The point of the method: the map of a class lies on what speaks for that class.
 
-use crate::common::{beside, explained, picture};
+use crate::common::{beside, explained, explainer, picture};
 use gradcam::cam::focus::focus;
 use gradcam::frame::Rect;
 
@@ -8,7 +8,7 @@ use gradcam::frame::Rect;
 fn left_share(left: &str, right: &str, class: usize) -> f32 {
     let frame = beside(&picture(left), &picture(right));
     let half = Rect { x: 0.0, y: 0.0, width: frame.width as f32 / 2.0, height: frame.height as f32 };
-    let map = explained(&frame, Some(class));
+    let map = explained(&mut explainer(), &frame, Some(class));
     let focus = focus(&map, Some(half)).expect("there is heat");
     let share = focus.roi_share.expect("a region was given");
     println!("{left} | {right}: class {class}, {:.1} % left", share * 100.0);

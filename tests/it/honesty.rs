@@ -27,10 +27,11 @@ fn blanks() -> Vec<(String, Frame)> {
 
 #[test]
 fn blank_pictures_stay_clear() {
+    let mut explainer = explainer();
     let mut noise = Noise::new(7);
     for (name, frame) in blanks() {
         for sd in SENSOR_NOISE {
-            let map = explained(&noise.on(&frame, sd), None);
+            let map = explained(&mut explainer, &noise.on(&frame, sd), None);
             let opacity = max_opacity(&map, &Look::default());
             println!("{name}, noise {sd}: evidence {:.2}, opacity {:.1} %", map.evidence, opacity * 100.0);
             assert!(opacity <= 0.1, "{name} with noise {sd}: opacity {opacity}, evidence {}", map.evidence);
@@ -42,10 +43,11 @@ fn blank_pictures_stay_clear() {
 fn photographs_are_shown() {
     let (cat, cup) = (picture("lite0/chelsea_224.png"), picture("lite0/coffee_224.png"));
     let both = beside(&cat, &cup);
+    let mut explainer = explainer();
     let mut noise = Noise::new(8);
     for (name, frame) in [("cat", cat), ("cup", cup), ("both", both)] {
         for sd in SENSOR_NOISE {
-            let map = explained(&noise.on(&frame, sd), None);
+            let map = explained(&mut explainer, &noise.on(&frame, sd), None);
             println!("{name}, noise {sd}: evidence {:.2}, gate {:.2}", map.evidence, map.gate);
             assert!(map.gate >= 0.9, "{name} with noise {sd}: gate {}, evidence {}", map.gate, map.evidence);
         }
@@ -55,7 +57,7 @@ fn photographs_are_shown() {
 #[test]
 fn a_frozen_scene_is_shown_calmly() {
     let frame = picture("lite0/coffee_224.png");
-    let mut explainer = explainer(None).following();
+    let mut explainer = explainer().following();
     let mut noise = Noise::new(9);
     let mut shown: Vec<Vec<f32>> = Vec::new();
     let mut per_frame: Vec<Vec<f32>> = Vec::new();

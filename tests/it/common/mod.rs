@@ -13,7 +13,6 @@ use gradcam::model::Model;
 use gradcam::pipeline::explainer::Explainer;
 use gradcam::target::Selector;
 use ndarray::ArrayD;
-use std::cell::RefCell;
 use std::path::PathBuf;
 
 /// A file of `tests/data`.
@@ -57,23 +56,17 @@ pub fn beside(left: &Frame, right: &Frame) -> Frame {
     Frame { width: left.width + right.width, height: left.height, rgb, ..Frame::default() }
 }
 
-/// The default model, ready to explain a class or the best one.
-pub fn explainer(class: Option<usize>) -> Explainer {
+/// The default model, ready to explain stills.
+pub fn explainer() -> Explainer {
     let model = Model::default_model().expect("the default model loads");
     let engine = Engine::new(&model, 1).expect("the default model compiles");
-    Explainer::new(engine, Selector::new(class)).expect("its null levels are in the file")
+    Explainer::new(engine, Selector::default()).expect("its null levels are in the file")
 }
 
-/// The Grad-CAM map of a still picture by the default model.
-pub fn explained(frame: &Frame, class: Option<usize>) -> HeatMap {
-    thread_local! {
-        static EXPLAINER: RefCell<Option<Explainer>> = const { RefCell::new(None) };
-    }
-    EXPLAINER.with_borrow_mut(|kept| {
-        let explainer = kept.get_or_insert_with(|| explainer(None));
-        explainer.selector = Selector::new(class);
-        explainer.explain(frame, &GradCam).expect("it is explained").0
-    })
+/// The Grad-CAM map of a still picture.
+pub fn explained(explainer: &mut Explainer, frame: &Frame, class: Option<usize>) -> HeatMap {
+    explainer.selector = Selector::new(class);
+    explainer.explain(frame, &GradCam).expect("it is explained").0
 }
 
 /// Sensor noise: normal, independent for each pixel and colour, the same in every run.

@@ -1,0 +1,82 @@
+//! What the display over the picture says.
+
+use crate::cam::{HeatMap, Ranked, Unit};
+use std::time::Duration;
+
+/// Whether the picture moves.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum State {
+    #[default]
+    Live,
+    Frozen,
+    /// No frames come. The last picture greys and the reason stands in the middle.
+    Lost {
+        reason: String,
+    },
+}
+
+/// What the display says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hud {
+    /// The best classes, highest score first; three are shown.
+    pub top: Vec<Ranked>,
+    /// The class that is explained; none before the first map.
+    pub target: Option<Ranked>,
+    /// Whether the user chose the target.
+    pub locked: bool,
+    pub method: String,
+    pub layer: String,
+    pub unit: Unit,
+    /// The map value of full heat.
+    pub scale: f32,
+    /// 0 to 1, see [`HeatMap::gate`].
+    pub gate: f32,
+    pub camera: String,
+    /// Frames a second.
+    pub camera_fps: f32,
+    pub network_fps: f32,
+    /// Time since the frame that the map explains was captured.
+    pub map_age: Duration,
+    /// Frames that no map was made for.
+    pub dropped: u64,
+    pub state: State,
+    /// Whether the list of keys is shown.
+    pub help: bool,
+    /// A short message, e.g. where a snapshot went.
+    pub note: Option<String>,
+}
+
+impl Default for Hud {
+    fn default() -> Hud {
+        Hud {
+            top: Vec::new(),
+            target: None,
+            locked: false,
+            method: String::new(),
+            layer: String::new(),
+            unit: Unit::Score,
+            scale: 0.0,
+            gate: 0.0,
+            camera: String::new(),
+            camera_fps: 0.0,
+            network_fps: 0.0,
+            map_age: Duration::ZERO,
+            dropped: 0,
+            state: State::Live,
+            help: false,
+            note: None,
+        }
+    }
+}
+
+impl Hud {
+    /// Takes over what a map says of itself: classes, target, method, unit, scale and gate.
+    pub fn describe(&mut self, map: &HeatMap) {
+        self.top.clear();
+        self.top.extend(map.top.iter().take(3).cloned());
+        self.target = Some(map.target.clone());
+        self.method.clear();
+        self.method.push_str(map.method);
+        (self.unit, self.scale, self.gate) = (map.unit, map.scale, map.gate);
+    }
+}
