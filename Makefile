@@ -46,7 +46,7 @@ model: test-deps $(REFERENCE_READY) ## rebuild models/efficientnet_lite0.onnx fr
 	$(GRADCAM_TEST_PYTHON) models/build/efficientnet_lite0.py $(MODEL_WORK)/classifier.onnx \
 		--labels $(MODEL_WORK)/labels.txt
 	cargo run --release --locked -- export $(MODEL_WORK)/classifier.onnx -o models/efficientnet_lite0.onnx \
-		--labels $(MODEL_WORK)/labels.txt --preprocess lite
+		--labels $(MODEL_WORK)/labels.txt --preprocess lite --licence Apache-2.0
 
 fmt: ## format the source
 	cargo fmt

@@ -32,7 +32,8 @@ pub fn append_head(graph: &mut Graph, scores: &str, shapes: &HashMap<String, Vec
     if between.is_empty() {
         return Err(Error::model(&file, format!("the scores `{scores}` do not depend on the target layer")));
     }
-    let mut active: HashSet<&str> = between.iter().flat_map(|at| &graph.nodes[*at].outputs).map(String::as_str).collect();
+    let mut active: HashSet<&str> =
+        between.iter().flat_map(|at| &graph.nodes[*at].outputs).map(String::as_str).collect();
     active.insert(ACTIVATIONS);
 
     let mut emitter = Emitter::new(graph, shapes, TARGET, &scores_shape);

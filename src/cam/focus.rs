@@ -43,8 +43,9 @@ pub struct Point {
 pub fn focus(map: &HeatMap, roi: Option<Rect>) -> Option<Focus> {
     let values = &map.values;
     let total: f32 = values.iter().map(|value| value.max(0.0)).sum();
-    let ((row, column), peak) =
-        values.indexed_iter().fold(((0, 0), 0.0), |best, (at, value)| if *value > best.1 { (at, *value) } else { best });
+    let ((row, column), peak) = values
+        .indexed_iter()
+        .fold(((0, 0), 0.0), |best, (at, value)| if *value > best.1 { (at, *value) } else { best });
     if total <= 0.0 || peak <= 0.0 {
         return None;
     }
@@ -116,7 +117,12 @@ fn take_part(open: &mut Array2<bool>, row: usize, column: usize) -> Vec<(usize, 
             _ => continue,
         }
         part.push((row, column));
-        waiting.extend([(row + 1, column), (row, column + 1), (row.wrapping_sub(1), column), (row, column.wrapping_sub(1))]);
+        waiting.extend([
+            (row + 1, column),
+            (row, column + 1),
+            (row.wrapping_sub(1), column),
+            (row, column.wrapping_sub(1)),
+        ]);
     }
     part
 }
@@ -139,6 +145,7 @@ mod tests {
             scale: 1.0,
             gate: 1.0,
             evidence: 0.0,
+            contrast: 0.0,
             geometry: Geometry { width: 100, height: 60, seen: Rect { x: 20.0, y: 0.0, width: 60.0, height: 60.0 } },
             number: 0,
             time: std::time::Duration::ZERO,
@@ -147,7 +154,8 @@ mod tests {
 
     #[test]
     fn positions_are_pixels_of_the_whole_picture() {
-        let focus = focus(&map(array![[-5.0, 0.0, 0.0], [0.0, 0.0, 3.0], [0.0, 0.0, 1.0]]), None).expect("there is heat");
+        let focus =
+            focus(&map(array![[-5.0, 0.0, 0.0], [0.0, 0.0, 3.0], [0.0, 0.0, 1.0]]), None).expect("there is heat");
         assert_eq!((focus.peak.row, focus.peak.column, focus.peak.x, focus.peak.y), (1, 2, 70.0, 30.0));
         // (3·30 + 1·50) / 4
         assert_eq!(focus.centroid, Point { x: 70.0, y: 35.0 });
@@ -156,7 +164,8 @@ mod tests {
 
     #[test]
     fn the_box_is_around_the_largest_part_not_the_hottest() {
-        let focus = focus(&map(array![[9.0, 0.0, 0.0], [0.0, 0.0, 2.0], [1.0, 0.0, 2.0]]), None).expect("there is heat");
+        let focus =
+            focus(&map(array![[9.0, 0.0, 0.0], [0.0, 0.0, 2.0], [1.0, 0.0, 2.0]]), None).expect("there is heat");
         assert_eq!(focus.bounding_box, Rect { x: 60.0, y: 20.0, width: 20.0, height: 40.0 });
     }
 

@@ -10,11 +10,13 @@ use crate::frame::Geometry;
 use crate::model::Info;
 use crate::model::metadata::NullLevels;
 use methods::Method;
-use ndarray::{Array2, ArrayView1};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayView3};
 use std::time::Duration;
 
 /// How much more evidence than the null level opens the gate fully.
-const GATE_WIDTH: f32 = 0.4;
+const EVIDENCE_WIDTH: f32 = 0.4;
+/// How many times the null level of contrast opens the gate fully.
+const CONTRAST_RATIO: f32 = 1.5;
 
 /// What the numbers of a map mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -53,8 +55,10 @@ pub struct HeatMap {
     pub scale: f32,
     /// 0 to 1: how far the network recognises anything; multiplies the opacity.
     pub gate: f32,
-    /// logsumexp(scores) − ln C.
+    /// logsumexp(scores) − ln C: whether the network recognises anything.
     pub evidence: f32,
+    /// Mean over the feature maps of their standard deviation over the cells: whether there is a *where*.
+    pub contrast: f32,
     pub geometry: Geometry,
     /// Number and time of the frame that is explained.
     pub number: u64,
@@ -69,7 +73,7 @@ impl HeatMap {
 }
 
 /// The map of one method for one still picture: its scale is its own maximum, but never below the null level, and its
-/// gate opens with the evidence above the null level. [`temporal::Follower`] steadies both over a video.
+/// gate opens with evidence and contrast above their null levels. [`temporal::Follower`] steadies both over a video.
 ///
 /// `top` is the number of classes that are ranked.
 pub fn heat_map(
@@ -91,6 +95,7 @@ pub fn heat_map(
         probability: (scores[class] - log_sum).exp(),
     };
     let found = log_sum - (scores.len() as f32).ln();
+    let contrast = contrast(forward.activations());
     let floor = null.map_max.get(method.name()).copied().unwrap_or(0.0).max(f32::MIN_POSITIVE);
     let mut map = HeatMap {
         values,
@@ -99,14 +104,33 @@ pub fn heat_map(
         target: ranked(evidence.target.class),
         top: best(scores, top).into_iter().map(ranked).collect(),
         scale: floor,
-        gate: smoothstep((found - null.evidence) / GATE_WIDTH),
+        gate: gate(found, contrast, null),
         evidence: found,
+        contrast,
         geometry: forward.geometry,
         number: frame.0,
         time: frame.1,
     };
     map.scale = map.max().max(floor);
     map
+}
+
+/// 0 to 1: whether the network recognises anything, and whether its features differ from cell to cell at all.
+fn gate(evidence: f32, contrast: f32, null: &NullLevels) -> f32 {
+    let recognised = smoothstep((evidence - null.evidence) / EVIDENCE_WIDTH);
+    let width = null.contrast.max(f32::MIN_POSITIVE) * (CONTRAST_RATIO - 1.0);
+    recognised * smoothstep((contrast - null.contrast) / width)
+}
+
+/// Mean over the feature maps `[K, h, w]` of their standard deviation over the cells.
+fn contrast(activations: ArrayView3<f32>) -> f32 {
+    let (maps, height, width) = activations.dim();
+    let cells = (height * width) as f32;
+    let deviation = |map: ArrayView2<f32>| {
+        let mean = map.sum() / cells;
+        (map.iter().map(|value| (value - mean) * (value - mean)).sum::<f32>() / cells).sqrt()
+    };
+    activations.outer_iter().map(deviation).sum::<f32>() / maps as f32
 }
 
 /// ln Σ exp(scores), without overflow.
@@ -143,6 +167,20 @@ mod tests {
     fn the_best_classes_come_in_order_and_equals_by_number() {
         assert_eq!(best(array![1.0, 3.0, 3.0, 2.0].view(), 3), [1, 2, 3]);
         assert_eq!(best(array![1.0].view(), 3), [0]);
+    }
+
+    #[test]
+    fn contrast_is_the_deviation_over_the_cells() {
+        // Deviations 1 (of 1 and 3) and 0.
+        assert_eq!(contrast(array![[[1.0, 3.0]], [[5.0, 5.0]]].view()), 0.5);
+    }
+
+    #[test]
+    fn the_gate_wants_both_signs() {
+        let null = NullLevels { evidence: 1.0, contrast: 0.1, map_max: Default::default() };
+        assert_eq!(gate(2.0, 0.3, &null), 1.0);
+        assert_eq!(gate(1.0, 0.3, &null), 0.0);
+        assert_eq!(gate(2.0, 0.1, &null), 0.0);
     }
 
     #[test]

@@ -16,7 +16,7 @@ const NOISE: [f32; 4] = [0.0, 3.0, 8.0, 20.0];
 const QUANTILE: f32 = 0.95;
 
 /// Runs the model on blank, plain-coloured, shaded and noisy pictures, and takes the evidence that 95 % of them stay
-/// below and, for each method, the largest value of a map of the best class.
+/// below, the largest contrast and, for each method, the largest value of a map of the best class.
 ///
 /// # Errors
 /// Those of the engine.
@@ -25,6 +25,7 @@ pub fn measure(engine: &mut Engine) -> Result<NullLevels> {
     let mut input = Input::new(&engine.info.preprocessing);
     let (width, height) = (engine.info.preprocessing.width, engine.info.preprocessing.height);
     let mut found: Vec<f32> = Vec::new();
+    let mut contrast = 0.0f32;
     let mut map_max: BTreeMap<String, f32> = BTreeMap::new();
     let mut random = 1;
     for scene in scenes() {
@@ -33,6 +34,7 @@ pub fn measure(engine: &mut Engine) -> Result<NullLevels> {
             preprocess.run(&frame, &mut input);
             let forward = engine.forward(&input)?;
             let scores = forward.scores();
+            contrast = contrast.max(super::contrast(forward.activations()));
             found.push(log_sum_exp(scores) - (scores.len() as f32).ln());
             let target = Target { class: best(scores) };
             let evidence = engine.gradients(&forward, target)?;
@@ -45,7 +47,7 @@ pub fn measure(engine: &mut Engine) -> Result<NullLevels> {
     }
     found.sort_by(f32::total_cmp);
     let evidence = found[((found.len() - 1) as f32 * QUANTILE).round() as usize];
-    Ok(NullLevels { evidence, map_max })
+    Ok(NullLevels { evidence, contrast, map_max })
 }
 
 /// A picture that fades from one colour to another.
@@ -61,8 +63,12 @@ fn scenes() -> impl Iterator<Item = Scene> {
     let plain = |colour: [f32; 3]| Scene { from: colour, to: colour, across: [0.0, 0.0] };
     let greys = (0..=8).map(move |step| plain([step as f32 * 255.0 / 8.0; 3]));
     let colours = [
-        [200.0, 30.0, 30.0], [30.0, 160.0, 40.0], [30.0, 60.0, 200.0], [220.0, 200.0, 40.0],
-        [190.0, 150.0, 110.0], [120.0, 170.0, 220.0],
+        [200.0, 30.0, 30.0],
+        [30.0, 160.0, 40.0],
+        [30.0, 60.0, 200.0],
+        [220.0, 200.0, 40.0],
+        [190.0, 150.0, 110.0],
+        [120.0, 170.0, 220.0],
     ];
     let fades = [
         Scene { from: [0.0; 3], to: [255.0; 3], across: [1.0, 0.0] },

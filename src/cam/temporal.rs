@@ -62,6 +62,7 @@ mod tests {
             scale,
             gate,
             evidence: 0.0,
+            contrast: 0.0,
             geometry: Geometry { width: 1, height: 1, seen },
             number: 0,
             time: Duration::from_millis(ms),

@@ -137,7 +137,11 @@ fn print(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
         }
     }
     writeln!(out, "  heat map / forward {:.2} %", report.heatmap_share * 100.0)?;
-    writeln!(out, "  {:.1} frames per second, first map {:.0} ms after the start", report.fps, report.start_to_first_map_ms)?;
+    writeln!(
+        out,
+        "  {:.1} frames per second, first map {:.0} ms after the start",
+        report.fps, report.start_to_first_map_ms
+    )?;
     match report.peak_memory_mb {
         Some(peak) => writeln!(out, "  peak memory {peak:.0} MB"),
         None => Ok(()),

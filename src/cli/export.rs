@@ -1,7 +1,7 @@
 //! `gradcam export`: the gradient head of a classifier, stored in one ONNX file with it.
 
-use super::model::{OptionArgs, read};
 use super::SUCCESS;
+use super::model::{OptionArgs, read};
 use crate::cam::null;
 use crate::engine::Engine;
 use crate::model::Model;
@@ -99,9 +99,13 @@ fn print_report(report: &Report) {
     println!("  classes        {classes}");
     println!("  target layer   {} {:?}", layer.wire, layer.shape);
     println!("  head           {} nodes, differentiating {}", head.nodes, head.differentiated.join(", "));
-    println!("  run            {}", if head.depends_on_picture { "for every frame" } else { "when the target changes" });
+    println!(
+        "  run            {}",
+        if head.depends_on_picture { "for every frame" } else { "when the target changes" }
+    );
     if let Some(levels) = null_levels {
         println!("  null evidence  {:.2}", levels.evidence);
+        println!("  null contrast  {:.3}", levels.contrast);
         for (method, max) in &levels.map_max {
             println!("  null map max   {max:.3} ({method})");
         }

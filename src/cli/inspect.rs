@@ -5,7 +5,7 @@ use super::model::{OptionArgs, read};
 use crate::autodiff::rules;
 use crate::engine::Engine;
 use crate::model::layers::{self, Layer};
-use crate::model::metadata::Metadata;
+use crate::model::metadata::{Metadata, NullLevels, Preprocessing};
 use crate::model::{Classifier, DEFAULT_MODEL, DEFAULT_MODEL_NAME};
 use crate::onnx::ACTIVATIONS;
 use crate::preprocess::Input;
@@ -47,8 +47,8 @@ struct Report {
     without_rule: BTreeMap<String, Vec<String>>,
     /// For a pooled linear head, how far Σ g·A is from score − bias, relative to the score.
     completeness_error: Option<f32>,
-    preprocessing: Option<crate::model::metadata::Preprocessing>,
-    null_levels: Option<crate::model::metadata::NullLevels>,
+    preprocessing: Option<Preprocessing>,
+    null_levels: Option<NullLevels>,
     licence: Option<String>,
     source_sha256: Option<String>,
     /// Whether the file has labels.
@@ -91,7 +91,7 @@ impl Inspect {
         }
         let explained = self.options.model(file, bytes).and_then(|model| {
             let mut engine = Engine::new(&model, 1)?;
-            let forward = engine.forward(&Input::new(&model.info.preprocessing))?;
+            let forward = engine.forward(&checkered(&model.info.preprocessing))?;
             let target = Target { class: best(forward.scores()) };
             Ok((engine.completeness(&forward, target)?, model.info))
         });
@@ -127,6 +127,15 @@ impl Inspect {
     }
 }
 
+/// An input with structure, so that features are warm.
+fn checkered(preprocessing: &Preprocessing) -> Input {
+    let mut input = Input::new(preprocessing);
+    input.tensor.indexed_iter_mut().for_each(|((_, colour, y, x), value)| {
+        *value = if (x / 16 + y / 24 + colour) % 2 == 0 { 1.0 } else { -0.5 };
+    });
+    input
+}
+
 fn print_report(report: &Report) -> std::io::Result<()> {
     let out = &mut std::io::stdout().lock();
     let yes = |there: bool| if there { "yes" } else { "no" };
@@ -157,7 +166,12 @@ fn print_report(report: &Report) -> std::io::Result<()> {
     }
     if let Some(levels) = &report.null_levels {
         let maps: Vec<String> = levels.map_max.iter().map(|(method, max)| format!("{method} {max:.2}")).collect();
-        writeln!(out, "  null levels    evidence {:.2}, map maximum {}", levels.evidence, maps.join(", "))?;
+        let NullLevels { evidence, contrast, .. } = levels;
+        writeln!(
+            out,
+            "  null levels    evidence {evidence:.2}, contrast {contrast:.3}, map maximum {}",
+            maps.join(", ")
+        )?;
     }
     if let Some(licence) = &report.licence {
         writeln!(out, "  licence        {licence}")?;

@@ -5,13 +5,13 @@ use super::{SUCCESS, parse_roi};
 use crate::cam::methods;
 use crate::clock::SystemClock;
 use crate::frame::Rect;
+use crate::model::Info;
 use crate::overlay::{Colormap, Look};
 use crate::pipeline::explainer::Explainer;
 use crate::pipeline::live::{self, Controls, View};
 use crate::pipeline::report::{Report, TimesReport};
 use crate::pipeline::screen::{Screen, Settings};
 use crate::pipeline::stats::Rate;
-use crate::model::Info;
 use crate::shutdown::Shutdown;
 use crate::source::{self, CameraRequest, SourceSpec};
 use crate::target::Selector;
@@ -112,10 +112,8 @@ impl Live {
     }
 
     fn window(&self, view: View, info: &Info, start: Instant) -> anyhow::Result<()> {
-        let look =
-            Look { colormap: self.colormap, opacity: self.opacity, flip: self.flip, ..Look::default() };
-        let settings =
-            Settings { look, sync: self.sync, snapshots: self.snapshots.clone(), roi: self.roi, start };
+        let look = Look { colormap: self.colormap, opacity: self.opacity, flip: self.flip, ..Look::default() };
+        let settings = Settings { look, sync: self.sync, snapshots: self.snapshots.clone(), roi: self.roi, start };
         Screen::new(info, settings).run(view, "gradcam")
     }
 

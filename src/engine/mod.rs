@@ -108,7 +108,8 @@ impl Engine {
     fn picture(&mut self, input: &Input) -> Result<TValue> {
         let mut picture = std::mem::take(&mut self.picture);
         if picture.shape() != input.tensor.shape() {
-            picture = Tensor::zero::<f32>(input.tensor.shape()).map_err(|error| Error::model(&self.info.file, error))?;
+            picture =
+                Tensor::zero::<f32>(input.tensor.shape()).map_err(|error| Error::model(&self.info.file, error))?;
         }
         let mut view = picture.to_plain_array_view_mut::<f32>().expect("it was made of f32 values");
         view.assign(&input.tensor.view().into_dyn());
@@ -168,11 +169,15 @@ impl Engine {
             return Ok(None);
         }
         let nothing = |value: &TValue| Tensor::zero_dt(value.datum_type(), value.shape()).map(Tensor::into_tvalue);
-        let cold: Vec<TValue> = forward.crossing.iter().map(nothing).collect::<TractResult<_>>().map_err(|error| {
-            Error::model(&self.info.file, format!("the inference engine failed: {error}"))
-        })?;
+        let cold: Vec<TValue> = forward
+            .crossing
+            .iter()
+            .map(nothing)
+            .collect::<TractResult<_>>()
+            .map_err(|error| Error::model(&self.info.file, format!("the inference engine failed: {error}")))?;
         let inputs = self.tail_inputs.iter().flatten().map(|index| cold[*index].clone()).collect();
-        let biases = Forward { geometry: forward.geometry, scores: self.tail.run(inputs)?.remove(0), crossing: cold.into() };
+        let biases =
+            Forward { geometry: forward.geometry, scores: self.tail.run(inputs)?.remove(0), crossing: cold.into() };
         let evidence = self.gradients(forward, target)?;
         let sum: f64 = evidence.gradients().iter().zip(forward.activations()).map(|(g, a)| *g as f64 * *a as f64).sum();
         let score = forward.scores()[target.class] as f64;

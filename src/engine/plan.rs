@@ -16,7 +16,8 @@ pub(super) struct Plan {
 impl Plan {
     /// Compiles `graph`, whose inputs have fixed shapes.
     pub fn new(graph: &Graph, executor: &Executor) -> Result<Plan> {
-        let compile = || tract_onnx::onnx().model_for_proto_model(&to_proto(graph))?.into_optimized()?.into_runnable()?.spawn();
+        let compile =
+            || tract_onnx::onnx().model_for_proto_model(&to_proto(graph))?.into_optimized()?.into_runnable()?.spawn();
         let state = guarded(compile)
             .map_err(|reason| Error::model(&graph.file, format!("the inference engine cannot run it: {reason}")))?;
         Ok(Plan { state, executor: executor.clone(), file: graph.file.clone() })

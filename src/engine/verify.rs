@@ -15,7 +15,12 @@ const TOLERANCE: f64 = 1e-5;
 const DRAWS: [fn(f32) -> f32; 2] = [|u| 2.0 * u, |u| 10.0 * (2.0 * u - 1.0).powi(3)];
 
 /// Compares two heads on random activations and a random dense target, so that every class counts.
-pub(super) fn same_head(stored: &Graph, stored_plan: &mut Plan, derived: &Graph, derived_plan: &mut Plan) -> Result<()> {
+pub(super) fn same_head(
+    stored: &Graph,
+    stored_plan: &mut Plan,
+    derived: &Graph,
+    derived_plan: &mut Plan,
+) -> Result<()> {
     let refuse = |reason: String| {
         let again = "export it again from its classifier with `gradcam export`";
         Err(Error::model(&stored.file, format!("its gradient head is not that of its classifier ({reason}); {again}")))

@@ -89,17 +89,26 @@ fn fix_picture(graph: &mut Graph, metadata: &Metadata) -> Result<()> {
             (height.or(stored.map(|p| p.height)), width.or(stored.map(|p| p.width)))
         }
         Some(shape) => {
-            let sides: Vec<String> = shape.iter().map(|side| side.map_or("?".into(), |side| side.to_string())).collect();
+            let sides: Vec<String> =
+                shape.iter().map(|side| side.map_or("?".into(), |side| side.to_string())).collect();
             let sides = sides.join(", ");
-            return refuse(format!("its input `{}` has shape [{sides}]; a picture [1, 3, height, width] is needed", port.name));
+            return refuse(format!(
+                "its input `{}` has shape [{sides}]; a picture [1, 3, height, width] is needed",
+                port.name
+            ));
         }
-        None => return refuse(format!("its input `{}` has no shape; a picture [1, 3, height, width] is needed", port.name)),
+        None => {
+            return refuse(format!("its input `{}` has no shape; a picture [1, 3, height, width] is needed", port.name));
+        }
     };
     let (Some(height), Some(width)) = (height, width) else {
         return refuse(format!("its input `{}` has no fixed height and width; export it with fixed ones", port.name));
     };
     if height > 4096 || width > 4096 {
-        return refuse(format!("its input `{}` wants {width}×{height} pixels; at most 4096×4096 are supported", port.name));
+        return refuse(format!(
+            "its input `{}` wants {width}×{height} pixels; at most 4096×4096 are supported",
+            port.name
+        ));
     }
     *port = Port::f32(&port.name, &[1, 3, height, width]);
     Ok(())
@@ -117,5 +126,8 @@ fn only_output(graph: &Graph) -> Result<String> {
 }
 
 fn not_scores(graph: &Graph, scores: &str, what: &str) -> Error {
-    Error::model(&graph.file, format!("its output `{scores}` {what}; one score for each class, [1, classes], is needed"))
+    Error::model(
+        &graph.file,
+        format!("its output `{scores}` {what}; one score for each class, [1, classes], is needed"),
+    )
 }

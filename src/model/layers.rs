@@ -7,9 +7,36 @@ type Shapes = HashMap<String, Vec<usize>>;
 
 /// Operators that follow a convolution without changing what a cell means. The target layer reaches behind them.
 const PASSES: [&str; 30] = [
-    "BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization", "Relu", "LeakyRelu",
-    "PRelu", "Elu", "Selu", "Celu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Softplus", "Softsign",
-    "Mish", "Gelu", "Erf", "Exp", "Div", "Add", "Sub", "Mul", "Sum", "Concat", "Identity", "Dropout", "Cast",
+    "BatchNormalization",
+    "InstanceNormalization",
+    "LayerNormalization",
+    "GroupNormalization",
+    "Relu",
+    "LeakyRelu",
+    "PRelu",
+    "Elu",
+    "Selu",
+    "Celu",
+    "Clip",
+    "Sigmoid",
+    "HardSigmoid",
+    "HardSwish",
+    "Tanh",
+    "Softplus",
+    "Softsign",
+    "Mish",
+    "Gelu",
+    "Erf",
+    "Exp",
+    "Div",
+    "Add",
+    "Sub",
+    "Mul",
+    "Sum",
+    "Concat",
+    "Identity",
+    "Dropout",
+    "Cast",
 ];
 
 /// Operators that multiply by weights: behind the last convolution they make scores from features.
@@ -43,7 +70,8 @@ pub fn automatic(graph: &Graph, scores: &str, classes: usize, shapes: &Shapes) -
     let at = last.ok_or("it has no convolution whose output has more than one cell")?;
     let convolution = &graph.nodes[at];
     let kernel = graph.constant(&convolution.inputs[1]).map(|weights| weights.shape.as_slice());
-    let one_map_per_class = kernel.is_some_and(|kernel| kernel.len() == 4 && kernel[0] == classes && kernel[2..] == [1, 1]);
+    let one_map_per_class =
+        kernel.is_some_and(|kernel| kernel.len() == 4 && kernel[0] == classes && kernel[2..] == [1, 1]);
     let behind = graph.behind(&[convolution.outputs[0].as_str()]);
     let weighted = |at: &usize| needed.contains(at) && WEIGHTED.contains(&graph.nodes[*at].op.as_str());
     let before = through_identities(graph, &convolution.inputs[0]);
@@ -81,13 +109,22 @@ pub fn named(graph: &Graph, name: &str, shapes: &Shapes) -> Result<Layer, String
 pub fn all(graph: &Graph, scores: &str, shapes: &Shapes) -> Vec<Layer> {
     let needed = graph.before(&[scores], &[]);
     let wires = (0..graph.nodes.len()).filter(|at| needed.contains(at)).map(|at| &graph.nodes[at].outputs[0]);
-    wires.filter(|wire| is_spatial(shapes, wire)).filter_map(|wire| layer(graph, wire, shapes, String::new()).ok()).collect()
+    wires
+        .filter(|wire| is_spatial(shapes, wire))
+        .filter_map(|wire| layer(graph, wire, shapes, String::new()).ok())
+        .collect()
 }
 
 fn layer(graph: &Graph, wire: &str, shapes: &Shapes, reason: String) -> Result<Layer, String> {
     let node = graph.nodes.iter().find(|node| node.outputs.iter().any(|output| output == wire));
     let node: &Node = node.ok_or_else(|| format!("`{wire}` is the picture itself, not a layer"))?;
-    Ok(Layer { wire: wire.to_owned(), node: node.label().to_owned(), op: node.op.clone(), shape: shapes[wire].clone(), reason })
+    Ok(Layer {
+        wire: wire.to_owned(),
+        node: node.label().to_owned(),
+        op: node.op.clone(),
+        shape: shapes[wire].clone(),
+        reason,
+    })
 }
 
 fn is_spatial(shapes: &Shapes, wire: &str) -> bool {
@@ -102,7 +139,8 @@ fn follow(graph: &Graph, convolution: usize, needed: &HashSet<usize>, shapes: &S
     let mut last = start;
     for (at, node) in graph.nodes.iter().enumerate().skip(convolution + 1) {
         let wire = &node.outputs[0];
-        let keeps = PASSES.contains(&node.op.as_str()) && shapes.get(wire).is_some_and(|s| s.len() == 4 && s[2..] == *cells);
+        let keeps =
+            PASSES.contains(&node.op.as_str()) && shapes.get(wire).is_some_and(|s| s.len() == 4 && s[2..] == *cells);
         if needed.contains(&at) && keeps && node.inputs.iter().any(|input| reached.contains(input.as_str())) {
             reached.insert(wire);
             last = wire;

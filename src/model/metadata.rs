@@ -70,6 +70,8 @@ impl Preprocessing {
 pub struct NullLevels {
     /// The evidence that 95 % of blank and noise pictures stay below.
     pub evidence: f32,
+    /// The largest contrast of the feature maps seen on them.
+    pub contrast: f32,
     /// For each method, the largest value of a map seen on them.
     pub map_max: BTreeMap<String, f32>,
 }
@@ -108,7 +110,9 @@ impl Metadata {
             }
         }
         if let Some(levels) = &metadata.null_levels
-            && !(levels.evidence.is_finite() && levels.map_max.values().all(|max| max.is_finite()))
+            && !(levels.evidence.is_finite()
+                && levels.contrast.is_finite()
+                && levels.map_max.values().all(|max| max.is_finite()))
         {
             return Err(Error::model(&graph.file, format!("its metadata `{NULL_LEVELS}` has unusable numbers")));
         }

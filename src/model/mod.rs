@@ -72,10 +72,13 @@ impl Info {
         let wanted = name.to_lowercase();
         let like = self.labels.iter().filter(|label| label.to_lowercase().contains(&wanted)).take(5);
         let like: Vec<String> = like.map(|label| format!("`{label}`")).collect();
-        Err(Error::input(name, match like.is_empty() {
-            true => "no class has this label".to_owned(),
-            false => format!("no class has this label; there are {}", like.join(", ")),
-        }))
+        Err(Error::input(
+            name,
+            match like.is_empty() {
+                true => "no class has this label".to_owned(),
+                false => format!("no class has this label; there are {}", like.join(", ")),
+            },
+        ))
     }
 }
 
@@ -169,7 +172,8 @@ fn name_activations(graph: &mut Graph, wire: &str, shapes: &mut HashMap<String, 
     };
     for reserved in [ACTIVATIONS, GRADIENTS, TARGET] {
         if reserved != wire && graph.wires().contains(reserved) {
-            let free = (1..).map(|count| format!("{reserved}_{count}")).find(|name| !graph.wires().contains(name.as_str()));
+            let free =
+                (1..).map(|count| format!("{reserved}_{count}")).find(|name| !graph.wires().contains(name.as_str()));
             rename(graph, reserved, &free.expect("there are more numbers than wires"));
         }
     }
@@ -207,10 +211,8 @@ fn info(
     if let Some(stored) = &metadata.preprocessing
         && (stored.width, stored.height) != (*width, *height)
     {
-        let reason = format!(
-            "its metadata says {}×{} pixels, its input has {width}×{height}",
-            stored.width, stored.height
-        );
+        let reason =
+            format!("its metadata says {}×{} pixels, its input has {width}×{height}", stored.width, stored.height);
         return Err(Error::model(file, reason));
     }
     Ok(Info {

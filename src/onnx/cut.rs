@@ -82,8 +82,13 @@ fn part(
         Some(shape) => Ok(Port::f32(wire, shape)),
         None => Err(format!("the shape of wire `{wire}` is not known")),
     };
-    let kept: Vec<Node> =
-        graph.nodes.iter().enumerate().filter(|(index, _)| nodes.contains(index)).map(|(_, node)| node.clone()).collect();
+    let kept: Vec<Node> = graph
+        .nodes
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| nodes.contains(index))
+        .map(|(_, node)| node.clone())
+        .collect();
     let read: HashSet<&str> = kept.iter().flat_map(|node| &node.inputs).map(String::as_str).collect();
     let input_ports = inputs.iter().filter(|wire| read.contains(**wire)).map(|wire| port(wire));
     let mut part = Graph {

@@ -228,8 +228,7 @@ impl Graph {
 
     /// Drops the initializers that no node reads.
     pub fn drop_unused_initializers(&mut self) {
-        let used: HashSet<&str> =
-            self.nodes.iter().flat_map(|node| node.inputs.iter().map(String::as_str)).collect();
+        let used: HashSet<&str> = self.nodes.iter().flat_map(|node| node.inputs.iter().map(String::as_str)).collect();
         let outputs: HashSet<&str> = self.outputs.iter().map(|port| port.name.as_str()).collect();
         self.initializers.retain(|name, _| used.contains(name.as_str()) || outputs.contains(name.as_str()));
     }

@@ -19,8 +19,8 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Graph> {
     if bytes.is_empty() {
         return Err(refuse("the file is empty".into()));
     }
-    let proto = pb::ModelProto::decode(bytes)
-        .map_err(|error| refuse(format!("not an ONNX file, or cut short ({error})")))?;
+    let proto =
+        pb::ModelProto::decode(bytes).map_err(|error| refuse(format!("not an ONNX file, or cut short ({error})")))?;
     let graph = graph(file, proto).map_err(refuse)?;
     validate::validate(graph).map_err(refuse)
 }
@@ -148,9 +148,10 @@ fn tensor(proto: pb::TensorProto) -> Outcome<Tensor> {
     let mut shape = Vec::with_capacity(proto.dims.len());
     for side in &proto.dims {
         let side = usize::try_from(*side).map_err(|_| format!("a side of length {side}"))?;
-        elements = elements.checked_mul(side).filter(|count| *count <= MAX_ELEMENTS).ok_or_else(|| {
-            format!("shape {:?} has more than {MAX_ELEMENTS} elements", proto.dims)
-        })?;
+        elements = elements
+            .checked_mul(side)
+            .filter(|count| *count <= MAX_ELEMENTS)
+            .ok_or_else(|| format!("shape {:?} has more than {MAX_ELEMENTS} elements", proto.dims))?;
         shape.push(side);
     }
     let bytes = if !proto.raw_data.is_empty() || elements == 0 {

@@ -13,7 +13,8 @@ pub fn to_bytes(graph: &Graph) -> Vec<u8> {
 
 /// The protobuf message, for an engine that reads it directly.
 pub fn to_proto(graph: &Graph) -> pb::ModelProto {
-    let entry = |(key, value): (&String, &String)| pb::StringStringEntryProto { key: key.clone(), value: value.clone() };
+    let entry =
+        |(key, value): (&String, &String)| pb::StringStringEntryProto { key: key.clone(), value: value.clone() };
     pb::ModelProto {
         ir_version: graph.ir_version,
         opset_import: vec![pb::OperatorSetIdProto { domain: String::new(), version: graph.opset }],

@@ -72,8 +72,7 @@ impl Explainer {
         let classified = Instant::now();
         let target: Target = self.selector.choose(forward.scores(), frame.time);
         let evidence = self.engine.gradients(&forward, target)?;
-        let mut map =
-            heat_map(&evidence, method, &self.engine.info, &self.null, TOP, (frame.number, frame.time));
+        let mut map = heat_map(&evidence, method, &self.engine.info, &self.null, TOP, (frame.number, frame.time));
         if let Some(follower) = &mut self.follower {
             follower.follow(&mut map);
         }

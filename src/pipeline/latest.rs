@@ -46,7 +46,6 @@ impl<T> Latest<T> {
         self.changed.notify_all();
     }
 
-
     /// Waits for a value with a number above `seen`, at most `timeout`.
     pub fn newer(&self, seen: u64, timeout: Duration) -> Next<T> {
         let end = Instant::now() + timeout;

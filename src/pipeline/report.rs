@@ -25,7 +25,9 @@ pub struct Report {
     pub top: Vec<Ranked>,
     /// logsumexp(scores) − ln C: whether the network recognises anything.
     pub evidence: f32,
-    /// 0 to 1: how far the heat is shown, because of the evidence.
+    /// Mean over the feature maps of their standard deviation over the cells: whether there is a *where*.
+    pub contrast: f32,
+    /// 0 to 1: how far the heat is shown, because of evidence and contrast.
     pub gate: f32,
     pub map: MapReport,
     /// `null` where nothing is positive.
@@ -95,6 +97,7 @@ impl Report {
             target: TargetReport { class: map.target.class, label: map.target.label.clone() },
             top: map.top.clone(),
             evidence: map.evidence,
+            contrast: map.contrast,
             gate: map.gate,
             map: MapReport {
                 height,

@@ -106,9 +106,7 @@ impl Rate {
     pub fn per_second(&mut self, now: Duration) -> f32 {
         self.forget(now);
         match (self.times.front(), self.times.back()) {
-            (Some(first), Some(last)) if last > first => {
-                (self.times.len() - 1) as f32 / (*last - *first).as_secs_f32()
-            }
+            (Some(first), Some(last)) if last > first => (self.times.len() - 1) as f32 / (*last - *first).as_secs_f32(),
             _ => 0.0,
         }
     }

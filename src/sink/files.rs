@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use image::ExtendedColorType::Rgb8;
 use ndarray::Array2;
 use ndarray_npy::WriteNpyExt;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
 
@@ -36,7 +36,17 @@ fn beside(path: &Path, content: impl FnOnce(Out) -> Written) -> Result<NamedTemp
     // A temporary file is private unless told otherwise; a result is as readable as any file of its user.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let file = builder.prefix(".gradcam-").tempfile_in(folder).map_err(|error| Error::output(path, error))?;
+    let file = builder.prefix(".gradcam-").tempfile_in(folder).map_err(|error| {
+        // The system's words name the temporary file, which tells the user nothing.
+        Error::output(
+            path,
+            match error.kind() {
+                ErrorKind::NotFound => "its folder does not exist".to_owned(),
+                ErrorKind::PermissionDenied => "its folder cannot be written to (permission denied)".to_owned(),
+                _ => error.to_string(),
+            },
+        )
+    })?;
     let mut out = BufWriter::new(file);
     content(&mut out).map_err(|reason| Error::output(path, reason))?;
     out.flush().map_err(|error| Error::output(path, error))?;

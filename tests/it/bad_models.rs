@@ -61,7 +61,10 @@ fn every_truncation_is_refused() {
 
 #[test]
 fn a_picture_of_another_rank_or_type() {
-    says(&broken(|graph| graph.inputs[0] = Port::f32("image", &[1, 48])), &["image", "[1, 48]", "[1, 3, height, width]"]);
+    says(
+        &broken(|graph| graph.inputs[0] = Port::f32("image", &[1, 48])),
+        &["image", "[1, 48]", "[1, 3, height, width]"],
+    );
     says(&broken(|graph| graph.inputs[0].kind = ElementType::U8), &["image", "U8"]);
     says(&broken(|graph| graph.inputs[0].shape = None), &["image", "no shape"]);
     says(&broken(|graph| graph.inputs[0].shape = Some(vec![Some(1), Some(3), None, None])), &["no fixed height"]);

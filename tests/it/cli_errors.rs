@@ -51,7 +51,7 @@ fn pictures_that_cannot_be_used() {
     assert!(out.files().is_empty(), "{:?}", out.files());
 }
 
-/// Signature and IHDR of an RGB8 picture, with a right checksum.
+/// Signature and IHDR of an RGB8 picture, with a right checksum, and a start of pixels.
 fn png_header(width: u32, height: u32) -> Vec<u8> {
     let mut header = b"IHDR".to_vec();
     header.extend(width.to_be_bytes());
@@ -68,6 +68,9 @@ fn png_header(width: u32, height: u32) -> Vec<u8> {
     let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\r".to_vec();
     png.extend(header);
     png.extend((!crc).to_be_bytes());
+    // Pixels begin, and end at once.
+    png.extend(b"\0\0\0\x10IDAT");
+    png.extend([0; 20]);
     png
 }
 
@@ -79,7 +82,8 @@ fn a_folder_that_cannot_be_written() {
     gradcam(&["explain", &photograph(), "-o", &inside]).fails_saying(&["file/results"]);
     let model = folder.path("nowhere/model.onnx").to_string_lossy().into_owned();
     let classifier = data("zoo/mobilenet_v2/model.onnx");
-    gradcam(&["export", &classifier.to_string_lossy(), "-o", &model]).fails_saying(&["nowhere/model.onnx"]);
+    let run = gradcam(&["export", &classifier.to_string_lossy(), "-o", &model, "--preprocess", "raw"]);
+    run.fails_saying(&["nowhere/model.onnx", "folder does not exist"]);
     assert_eq!(folder.files(), ["file"]);
 }
 

@@ -51,7 +51,7 @@ fn the_heat_is_drawn_on_the_cat() {
     gradcam(&["explain", &input.to_string_lossy(), "-o", &out.name()]).succeeds();
     let before = image::open(&input).expect("the photograph").into_rgb8();
     let after = image::open(out.path("chelsea_224.overlay.png")).expect("the overlay").into_rgb8();
-    let golden = npy("lite0/chelsea_cam_GradCAM_class285.npy");
+    let golden: Vec<f32> = npy("lite0/chelsea_cam_GradCAM_class285.npy").into_iter().collect();
     // Mean change of the picture in each cell of the map.
     let mut changes = Vec::new();
     for row in 0..7 {
@@ -61,13 +61,13 @@ fn the_heat_is_drawn_on_the_cat() {
                 let pairs = before.get_pixel(x, y).0.into_iter().zip(after.get_pixel(x, y).0);
                 change += pairs.map(|(a, b)| u32::from(a.abs_diff(b))).sum::<u32>();
             }
-            changes.push((golden[[row as usize, column as usize]], change / 1024));
+            changes.push((golden[(row * 7 + column) as usize], change / 1024));
         }
     }
     let max = changes.iter().map(|(heat, _)| *heat).fold(0.0, f32::max);
     let mean = |picked: Vec<u32>| picked.iter().sum::<u32>() as f32 / picked.len() as f32;
     let hot = mean(changes.iter().filter(|(heat, _)| *heat > 0.7 * max).map(|(_, change)| *change).collect());
-    let cold = mean(changes.iter().filter(|(heat, _)| *heat <= 0.0).map(|(_, change)| *change).collect());
+    let cold = mean(changes.iter().filter(|(heat, _)| *heat < 0.2 * max).map(|(_, change)| *change).collect());
     assert!(hot > 60.0 && cold < 12.0, "hot cells change by {hot}, cold ones by {cold}");
 }
 
@@ -146,7 +146,10 @@ fn sixteen_bits_alpha_and_grey_are_good_input() {
     assert_eq!(class_of(|photo, path| photo.into_rgba16().save(path).expect("written")), 967);
     let grey = class_of(|photo, path| photo.to_luma8().save(path).expect("written"));
     assert_eq!(class_of(|photo, path| photo.to_luma16().save(path).expect("written")), grey);
-    assert_eq!(class_of(|photo, path| DynamicImage::from(photo.to_luma8()).into_rgb8().save(path).expect("written")), grey);
+    assert_eq!(
+        class_of(|photo, path| DynamicImage::from(photo.to_luma8()).into_rgb8().save(path).expect("written")),
+        grey
+    );
 }
 
 #[test]

@@ -77,8 +77,15 @@ fn an_exported_model_explains_without_questions() {
     let path = |name: &str| folder.path(name).to_string_lossy().into_owned();
     let classifier = data("zoo/mobilenet_v2/model.onnx");
     let export = gradcam(&[
-        "export", &classifier.to_string_lossy(), "-o", &path("explainable.onnx"), "--labels", &path("labels.txt"),
-        "--preprocess", "imagenet", "--json",
+        "export",
+        &classifier.to_string_lossy(),
+        "-o",
+        &path("explainable.onnx"),
+        "--labels",
+        &path("labels.txt"),
+        "--preprocess",
+        "imagenet",
+        "--json",
     ]);
     export.succeeds();
     assert!(export.stderr.is_empty(), "{}", export.stderr);
@@ -86,12 +93,21 @@ fn an_exported_model_explains_without_questions() {
     assert_eq!(report["layer"]["wire"], "wire_171", "the golden layer");
     assert_eq!(report["head"]["depends_on_picture"], false);
     let picture = data("lite0/coffee_224.png");
-    let run = gradcam(&["explain", &picture.to_string_lossy(), "-o", &path("out"), "--model", &path("explainable.onnx"), "--json"]);
+    let run = gradcam(&[
+        "explain",
+        &picture.to_string_lossy(),
+        "-o",
+        &path("out"),
+        "--model",
+        &path("explainable.onnx"),
+        "--json",
+    ]);
     run.succeeds();
     assert!(run.stderr.is_empty(), "{}", run.stderr);
     assert!(objects(&run.stdout)[0]["target"]["label"].as_str().is_some_and(|label| label.starts_with("thing ")));
 
-    let plain = gradcam(&["explain", &picture.to_string_lossy(), "-o", &path("out"), "--model", &classifier.to_string_lossy()]);
+    let plain =
+        gradcam(&["explain", &picture.to_string_lossy(), "-o", &path("out"), "--model", &classifier.to_string_lossy()]);
     plain.succeeds();
     assert!(plain.stderr.contains("assuming imagenet") && plain.stderr.lines().count() == 1, "{}", plain.stderr);
 }
@@ -141,5 +157,11 @@ fn devices_are_listed_as_json() {
     let run = gradcam(&["devices", "--json"]);
     run.succeeds();
     let devices: Value = serde_json::from_str(&run.stdout).expect("the list is JSON");
-    assert!(devices.as_array().expect("a list").iter().all(|device| device["index"].is_u64() && device["formats"].is_array()));
+    assert!(
+        devices
+            .as_array()
+            .expect("a list")
+            .iter()
+            .all(|device| device["index"].is_u64() && device["formats"].is_array())
+    );
 }

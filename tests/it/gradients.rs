@@ -89,11 +89,12 @@ fn gemm_in_all_its_forms() {
             let builder = pooled(Builder::new(opset, 3, 4))
                 .with("w", if transposed == 1 { &[5, 4] } else { &[4, 5] }, &ramp(20))
                 .with("b", &[5], &ramp(5))
-                .node("Gemm", &["flat", "w", "b"], "scores", &[
-                    ("transB", Int(transposed)),
-                    ("alpha", Float(0.5)),
-                    ("beta", Float(2.0)),
-                ]);
+                .node(
+                    "Gemm",
+                    &["flat", "w", "b"],
+                    "scores",
+                    &[("transB", Int(transposed)), ("alpha", Float(0.5)), ("beta", Float(2.0))],
+                );
             agrees_with_finite_differences(builder, 5);
         }
     }
@@ -148,10 +149,16 @@ fn mat_mul_with_batches_that_are_broadcast() {
 fn reduce_mean_with_axes_as_attribute_and_as_input() {
     let scored = |builder: Builder| builder.with("w", &[4, 3], &ramp(12)).node("MatMul", &["flat", "w"], "scores", &[]);
     let attribute = [("axes", Ints(vec![2, 3])), ("keepdims", Int(0))];
-    agrees_with_finite_differences(scored(Builder::new(13, 3, 4).node("ReduceMean", &["features"], "flat", &attribute)), 3);
-    let input = Builder::new(18, 3, 4)
-        .with_integers("axes", &[-1, -2])
-        .node("ReduceMean", &["features", "axes"], "flat", &[("keepdims", Int(0))]);
+    agrees_with_finite_differences(
+        scored(Builder::new(13, 3, 4).node("ReduceMean", &["features"], "flat", &attribute)),
+        3,
+    );
+    let input = Builder::new(18, 3, 4).with_integers("axes", &[-1, -2]).node(
+        "ReduceMean",
+        &["features", "axes"],
+        "flat",
+        &[("keepdims", Int(0))],
+    );
     agrees_with_finite_differences(scored(input), 3);
 }
 
@@ -189,9 +196,7 @@ fn branches_add_up_and_broadcast_sums_shrink() {
 
 #[test]
 fn an_operator_without_a_rule_is_refused_by_name_and_node() {
-    let bytes = pooled(Builder::new(13, 2, 2))
-        .node("Sin", &["flat"], "scores", &[])
-        .bytes(2);
+    let bytes = pooled(Builder::new(13, 2, 2)).node("Sin", &["flat"], "scores", &[]).bytes(2);
     let error = Model::load("test.onnx", &bytes, &Options::default()).expect_err("there is no rule");
     let text = error.to_string();
     assert!(text.contains("Sin") && text.contains("node_scores") && text.contains("test.onnx"), "{text}");
@@ -217,8 +222,12 @@ fn a_layer_inside_a_residual_branch_has_a_bypass() {
     let evidence = engine.gradients(&forward, Target { class: 1 }).expect("the head runs");
     // dy/dinner_k = W[k,1] / 9 where inner > 0.
     let weights = [2.0, 4.0, 6.0, 8.0];
-    let by_hand = Array3::from_shape_fn((4, 3, 3), |(k, y, x)| {
-        if forward.activations()[(k, y, x)] > 0.0 { weights[k] / 9.0 } else { 0.0 }
-    });
+    let by_hand =
+        Array3::from_shape_fn(
+            (4, 3, 3),
+            |(k, y, x)| {
+                if forward.activations()[(k, y, x)] > 0.0 { weights[k] / 9.0 } else { 0.0 }
+            },
+        );
     assert!(relative_l2(&evidence.gradients(), &by_hand) < TOLERANCE);
 }

@@ -76,7 +76,11 @@ fn a_frozen_scene_is_shown_calmly() {
         differences.iter().sum::<f32>() / differences.len() as f32
     };
     let (followed, own) = (change(&shown), change(&per_frame));
-    println!("frame-to-frame change of the shown heat: {:.2} % of full heat; with per-frame maximum {:.2} %", followed * 100.0, own * 100.0);
+    println!(
+        "frame-to-frame change of the shown heat: {:.2} % of full heat; with per-frame maximum {:.2} %",
+        followed * 100.0,
+        own * 100.0
+    );
     // The map itself is exact and moves with the noise; the scale must not add to it.
     assert!(followed <= own, "the followed scale flickers more than a scale per frame: {followed} > {own}");
     assert!(followed < 0.03, "the shown heat changes by {followed} of full heat from frame to frame");

@@ -5,8 +5,20 @@ use std::path::{Path, PathBuf};
 /// In the order of `lib.rs`; the ones for all first.
 const FOR_ALL: [&str; 4] = ["error", "clock", "shutdown", "frame"];
 const ORDER: [&str; 14] = [
-    "kernels", "onnx", "autodiff", "model", "source", "decode", "preprocess", "target", "engine", "cam", "overlay",
-    "sink", "pipeline", "cli",
+    "kernels",
+    "onnx",
+    "autodiff",
+    "model",
+    "source",
+    "decode",
+    "preprocess",
+    "target",
+    "engine",
+    "cam",
+    "overlay",
+    "sink",
+    "pipeline",
+    "cli",
 ];
 /// What only these modules (or files) may know.
 const KNOWN_IN: [(&str, &[&str]); 5] = [

@@ -35,6 +35,7 @@ pub fn over(frame: &Frame, values: Array2<f32>) -> HeatMap {
         scale: 1.0,
         gate: 1.0,
         evidence: 4.0,
+        contrast: 0.3,
         geometry: Geometry { width: frame.width, height: frame.height, seen },
         number: 0,
         time: Duration::ZERO,

@@ -98,7 +98,10 @@ fn the_model_is_rebuilt_from_the_published_weights() {
     };
     assert_eq!(rest(&rebuilt), rest(&committed));
     let levels = |graph: &gradcam::onnx::Graph| {
-        gradcam::model::metadata::Metadata::read(graph).expect("it is readable").null_levels.expect("they were measured")
+        gradcam::model::metadata::Metadata::read(graph)
+            .expect("it is readable")
+            .null_levels
+            .expect("they were measured")
     };
     let (rebuilt, committed) = (levels(&rebuilt), levels(&committed));
     assert!((rebuilt.evidence - committed.evidence).abs() < 0.05, "{rebuilt:?} instead of {committed:?}");

@@ -111,7 +111,7 @@ fn another_layer_of_an_explainable_file_gets_its_own_head() {
     let mut preprocess = Preprocess::new(&model.info.preprocessing);
     let mut input = Input::new(&model.info.preprocessing);
     preprocess.run(&picture("lite0/coffee_224.png"), &mut input);
-    let mut gradients = |model: &Model| {
+    let gradients = |model: &Model| {
         let mut engine = Engine::new(model, 1).expect("it compiles");
         let forward = engine.forward(&input).expect("it runs");
         let activations = forward.activations().to_owned();
@@ -121,6 +121,7 @@ fn another_layer_of_an_explainable_file_gets_its_own_head() {
     let (before, inner) = gradients(&model);
     let (_, outer) = gradients(&stored);
     // Behind ReLU6 the gradient is the same where the unit is neither cold nor saturated, and 0 elsewhere.
-    let expected = ndarray::Zip::from(&before).and(&outer).map_collect(|x, g| if *x > 0.0 && *x < 6.0 { *g } else { 0.0 });
+    let expected =
+        ndarray::Zip::from(&before).and(&outer).map_collect(|x, g| if *x > 0.0 && *x < 6.0 { *g } else { 0.0 });
     assert!(relative_l2(&inner, &expected) < 1e-6);
 }

@@ -29,7 +29,8 @@ fn exit_code(mut program: Child) -> Option<i32> {
 fn the_keys_do_what_the_help_says() {
     let display = Display::start();
     let folder = Folder::new();
-    let program = display.on(command(&["live", "--source", "demo", "--snapshots", &folder.name()]).stderr(Stdio::inherit()));
+    let program =
+        display.on(command(&["live", "--source", "demo", "--snapshots", &folder.name()]).stderr(Stdio::inherit()));
     let window = display.window("gradcam");
     let look = || display.screenshot(&window);
 
@@ -38,8 +39,8 @@ fn the_keys_do_what_the_help_says() {
     wait_for(|| (difference(&first, &look()) > 1.0).then_some(()));
 
     // Frozen, it stands; taking the heat away changes it, and giving it back brings it back.
+    display.tap("space");
     let frozen = wait_for(|| {
-        display.tap("space");
         let one = look();
         let other = look();
         (difference(&one, &other) == 0.0).then_some(other)
@@ -61,7 +62,8 @@ fn the_keys_do_what_the_help_says() {
 
     // A snapshot is four files that can be read.
     display.tap("s");
-    let files = wait_for(|| Some(folder.files()).filter(|files| files.len() == 4 && !files.iter().any(|f| f.starts_with('.'))));
+    let files =
+        wait_for(|| Some(folder.files()).filter(|files| files.len() == 4 && !files.iter().any(|f| f.starts_with('.'))));
     let file = |ending: &str| {
         let name = files.iter().find(|name| name.ends_with(ending)).unwrap_or_else(|| panic!("{ending} in {files:?}"));
         folder.path(name)
@@ -70,7 +72,8 @@ fn the_keys_do_what_the_help_says() {
     assert_eq!((raw.width(), raw.height()), (640, 480));
     let map: ndarray::Array2<f32> = ndarray_npy::read_npy(file(".npy")).expect("the map is an array");
     assert_eq!(map.dim(), (7, 7));
-    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(file(".json")).expect("readable")).expect("JSON");
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(file(".json")).expect("readable")).expect("JSON");
     assert!(json["explanation"]["target"]["label"].is_string(), "{json}");
 
     // Thawed, it moves again.

@@ -33,10 +33,7 @@ pub fn picture(name: &str) -> Frame {
 
 /// ‖a − b‖ / ‖b‖.
 #[track_caller]
-pub fn relative_l2<'a, 'b>(
-    a: impl IntoIterator<Item = &'a f32>,
-    b: impl IntoIterator<Item = &'b f32>,
-) -> f64 {
+pub fn relative_l2<'a, 'b>(a: impl IntoIterator<Item = &'a f32>, b: impl IntoIterator<Item = &'b f32>) -> f64 {
     let (a, b): (Vec<f64>, Vec<f64>) = (wide(a), wide(b));
     assert_eq!(a.len(), b.len(), "the arrays differ in size");
     let difference: f64 = a.iter().zip(&b).map(|(a, b)| (a - b) * (a - b)).sum();
