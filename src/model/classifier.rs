@@ -98,7 +98,10 @@ fn fix_picture(graph: &mut Graph, metadata: &Metadata) -> Result<()> {
             ));
         }
         None => {
-            return refuse(format!("its input `{}` has no shape; a picture [1, 3, height, width] is needed", port.name));
+            return refuse(format!(
+                "its input `{}` has no shape; a picture [1, 3, height, width] is needed",
+                port.name
+            ));
         }
     };
     let (Some(height), Some(width)) = (height, width) else {
