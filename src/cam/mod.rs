@@ -7,10 +7,12 @@ pub mod temporal;
 
 use crate::engine::Evidence;
 use crate::frame::Geometry;
+use crate::kernels::Isa;
+use crate::kernels::maps::{add_squares, add_sum};
 use crate::model::Info;
 use crate::model::metadata::NullLevels;
 use methods::Method;
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayView3};
+use ndarray::{Array2, ArrayView1, ArrayView3};
 use std::time::Duration;
 
 /// How much more evidence than the null level opens the gate fully.
@@ -124,13 +126,18 @@ fn gate(evidence: f32, contrast: f32, null: &NullLevels) -> f32 {
 
 /// Mean over the feature maps `[K, h, w]` of their standard deviation over the cells.
 fn contrast(activations: ArrayView3<f32>) -> f32 {
+    let isa = Isa::best();
     let (maps, height, width) = activations.dim();
-    let cells = (height * width) as f32;
-    let deviation = |map: ArrayView2<f32>| {
-        let mean = map.sum() / cells;
-        (map.iter().map(|value| (value - mean) * (value - mean)).sum::<f32>() / cells).sqrt()
-    };
-    activations.outer_iter().map(deviation).sum::<f32>() / maps as f32
+    let activations = activations.as_standard_layout();
+    let values = activations.as_slice().expect("the array is in standard layout");
+    let mut deviations = 0.0;
+    for map in values.chunks((height * width).max(1)) {
+        let (mut sum, mut squares) = (0.0, 0.0);
+        add_sum(isa, map, &mut sum);
+        add_squares(isa, map, sum / map.len() as f32, &mut squares);
+        deviations += (squares / map.len() as f32).sqrt();
+    }
+    deviations / maps as f32
 }
 
 /// ln Σ exp(scores), without overflow.

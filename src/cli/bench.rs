@@ -1,7 +1,7 @@
 //! `gradcam bench`: what each stage of a frame's way takes.
 
-use super::SUCCESS;
 use super::model::ModelArgs;
+use super::{SUCCESS, print_stages};
 use crate::cam::methods;
 use crate::clock::SystemClock;
 use crate::decode::Decoder;
@@ -123,19 +123,7 @@ impl Bench {
 fn print(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
     let Report { stages, .. } = report;
     writeln!(out, "{} on {}, {} threads, {} frames", report.model, report.source, report.threads, report.iterations)?;
-    writeln!(out, "  {:<11} {:>8} {:>8} {:>8}  ms", "", "p50", "p95", "p99")?;
-    let rows = [
-        ("decode", stages.decode),
-        ("preprocess", stages.preprocess),
-        ("forward", stages.forward),
-        ("heat map", stages.heatmap),
-        ("overlay", stages.overlay),
-    ];
-    for (name, times) in rows {
-        if let Some(Percentiles { p50, p95, p99 }) = times {
-            writeln!(out, "  {name:<11} {p50:>8.3} {p95:>8.3} {p99:>8.3}")?;
-        }
-    }
+    print_stages(out, stages)?;
     writeln!(out, "  heat map / forward {:.2} %", report.heatmap_share * 100.0)?;
     writeln!(
         out,

@@ -1,7 +1,7 @@
 //! `gradcam live`: a source, explained while it runs.
 
 use super::model::ModelArgs;
-use super::{SUCCESS, parse_roi};
+use super::{SUCCESS, parse_roi, print_stages};
 use crate::cam::methods;
 use crate::clock::SystemClock;
 use crate::frame::Rect;
@@ -65,6 +65,9 @@ pub struct Live {
     /// Region of interest in pixels; its share of the heat is reported
     #[arg(long, value_name = "X,Y,W,H", value_parser = parse_roi)]
     roi: Option<Rect>,
+    /// Print the times of the stages at the end
+    #[arg(long)]
+    stats: bool,
     /// Without a window
     #[arg(long)]
     headless: bool,
@@ -94,10 +97,13 @@ impl Live {
         let info = engine.info.clone();
         let explainer = Explainer::new(engine, Selector::new(locked))?.following();
         let controls = Controls { method, locked, frozen: None };
-        live::run(source, explainer, controls, clock, shutdown, |view| match self.headless {
+        let stages = live::run(source, explainer, controls, clock, shutdown, |view| match self.headless {
             true => self.headless(view, &info),
             false => self.window(view, &info, start),
         })?;
+        if self.stats {
+            print_stages(&mut std::io::stderr().lock(), &stages)?;
+        }
         Ok(SUCCESS)
     }
 

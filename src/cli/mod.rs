@@ -9,7 +9,9 @@ mod live;
 mod model;
 
 use crate::error::Error;
+use crate::pipeline::stats::{Percentiles, Stages};
 use clap::{Parser, Subcommand};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Everything went well.
@@ -100,4 +102,23 @@ fn parse_roi(text: &str) -> Result<crate::frame::Rect, String> {
         }
         _ => Err("expected x,y,width,height in pixels, such as 0,0,320,240".to_owned()),
     }
+}
+
+/// The times of the stages as a table.
+fn print_stages(out: &mut impl Write, stages: &Stages) -> std::io::Result<()> {
+    writeln!(out, "  {:<11} {:>8} {:>8} {:>8}  ms", "", "p50", "p95", "p99")?;
+    let rows = [
+        ("decode", stages.decode),
+        ("preprocess", stages.preprocess),
+        ("forward", stages.forward),
+        ("heat map", stages.heatmap),
+        ("overlay", stages.overlay),
+        ("show", stages.show),
+    ];
+    for (name, times) in rows {
+        if let Some(Percentiles { p50, p95, p99 }) = times {
+            writeln!(out, "  {name:<11} {p50:>8.3} {p95:>8.3} {p99:>8.3}")?;
+        }
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Loops over pixels. Each takes slices, writes slices, and allocates nothing once its plan is made.
+//! Loops over pixels and feature maps. Each takes slices, writes slices, and allocates nothing once its plan is made.
 //!
 //! A kernel is one loop, compiled for the baseline of the target and again for wider registers where the machine has
 //! them; [`Isa`] picks. No kernel lets the compiler reorder or fuse floating-point operations, so every path gives the
@@ -6,6 +6,7 @@
 
 pub mod resample;
 pub mod normalize;
+pub mod maps;
 pub mod upsample;
 pub mod blend;
 

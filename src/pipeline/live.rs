@@ -76,18 +76,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Runs `view` on the caller's thread while frames of `source` are captured and explained. Everything has ended when
-/// this returns: after the view, or after a failure of a thread, which the view learns by the shutdown.
+/// this returns: after the view, or after a failure of a thread, which the view learns by the shutdown. Returns how long
+/// the stages took.
 ///
 /// # Errors
 /// The view's error, or that of the thread that failed first.
-pub fn run<R>(
+pub fn run(
     source: Box<dyn Source>,
     explainer: Explainer,
     controls: Controls,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
-    view: impl FnOnce(View) -> anyhow::Result<R>,
-) -> anyhow::Result<R> {
+    view: impl FnOnce(View) -> anyhow::Result<()>,
+) -> anyhow::Result<Stages> {
     let shared = Shared {
         frames: Latest::new(),
         controls: Mutex::new((0, controls)),
@@ -99,12 +100,11 @@ pub fn run<R>(
     let (sender, explained) = sync_channel(WAITING);
     std::thread::scope(|scope| {
         let shared = &shared;
-        let capturing = Builder::new()
-            .name("capture".to_owned())
-            .spawn_scoped(scope, move || ending_all(shared, capture(source, shared)))?;
+        let capturing =
+            Builder::new().name("capture".to_owned()).spawn_scoped(scope, move || capture(source, shared))?;
         let inferring = Builder::new()
             .name("inference".to_owned())
-            .spawn_scoped(scope, move || ending_all(shared, infer(explainer, sender, shared)))
+            .spawn_scoped(scope, move || infer(explainer, sender, shared))
             .inspect_err(|_| {
                 shared.shutdown.request();
             })?;
@@ -113,15 +113,18 @@ pub fn run<R>(
         join(inferring)?;
         join(capturing)?;
         outcome
-    })
+    })?;
+    let stats = shared.stats.into_inner().expect("nothing panics while it holds a value of the run");
+    Ok(stats.0.stages())
 }
 
-/// A thread that fails ends the run.
-fn ending_all(shared: &Shared, outcome: Result<()>) -> Result<()> {
-    if outcome.is_err() {
-        shared.shutdown.request();
+/// Does its work when a thread ends, however it ends: a failure of one must reach the others.
+struct AtEnd<F: Fn()>(F);
+
+impl<F: Fn()> Drop for AtEnd<F> {
+    fn drop(&mut self) {
+        (self.0)();
     }
-    outcome
 }
 
 fn join(thread: ScopedJoinHandle<Result<()>>) -> Result<()> {
@@ -131,22 +134,19 @@ fn join(thread: ScopedJoinHandle<Result<()>>) -> Result<()> {
 
 /// Reads, decodes and publishes frames until the source ends.
 fn capture(mut source: Box<dyn Source>, shared: &Shared) -> Result<()> {
+    let _no_more_frames = AtEnd(|| shared.frames.close());
     let mut raw = RawFrame::new();
     let mut decoder = Decoder::new();
     let mut pool = Pool::default();
     let mut number = 0;
-    let outcome = loop {
-        if shared.shutdown.requested() {
-            break Ok(());
-        }
-        match source.read(&mut raw) {
-            Ok(Event::Frame) => {}
-            Ok(Event::Lost(reason)) => {
+    while !shared.shutdown.requested() {
+        match source.read(&mut raw)? {
+            Event::Frame => {}
+            Event::Lost(reason) => {
                 lock(&shared.capture).lost = Some(reason);
                 continue;
             }
-            Ok(Event::End) => break Ok(()),
-            Err(error) => break Err(error),
+            Event::End => break,
         }
         let mut frame = pool.take();
         let target = Arc::get_mut(&mut frame).expect("the pool hands out frames that nobody else holds");
@@ -176,9 +176,8 @@ fn capture(mut source: Box<dyn Source>, shared: &Shared) -> Result<()> {
             }
         }
         pool.give_back(frame);
-    };
-    shared.frames.close();
-    outcome
+    }
+    Ok(())
 }
 
 /// Frames whose memory is used again once nobody holds them.
@@ -198,6 +197,9 @@ impl Pool {
 
 /// Explains the newest frame, or the frozen one whenever the controls change.
 fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Shared) -> Result<()> {
+    let _the_run_ends = AtEnd(|| {
+        shared.shutdown.request();
+    });
     let mut seen = 0;
     let mut obeyed = None;
     while !shared.shutdown.requested() {
@@ -274,10 +276,6 @@ impl View<'_> {
 
     pub fn record(&self, stage: Stage, duration: Duration) {
         lock(&self.shared.stats).0.record(stage, duration);
-    }
-
-    pub fn stages(&self) -> Stages {
-        lock(&self.shared.stats).0.stages()
     }
 
     pub fn now(&self) -> Duration {

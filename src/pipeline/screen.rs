@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 const NOTE: Duration = Duration::from_secs(4);
 /// How often the view is drawn although nothing new came: its numbers change.
 const IDLE: Duration = Duration::from_millis(250);
+/// How long the window waits for a frame to take its size from.
+const FIRST_FRAME: Duration = Duration::from_millis(500);
 /// By how much a key press changes the opacity.
 const OPACITY_STEP: f32 = 0.1;
 
@@ -38,6 +40,8 @@ pub struct Screen<'a> {
     info: &'a Info,
     settings: Settings,
     frame: Option<Arc<Frame>>,
+    /// What is shown before the first frame: black.
+    nothing: Frame,
     explained: Option<Explained>,
     overlay: Overlay,
     canvas: Canvas,
@@ -56,6 +60,7 @@ impl<'a> Screen<'a> {
             info,
             settings,
             frame: None,
+            nothing: Frame { width: 640, height: 480, rgb: vec![0; 640 * 480 * 3], ..Frame::default() },
             explained: None,
             overlay: Overlay::new(),
             canvas: Canvas::default(),
@@ -67,9 +72,15 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// Shows the run until the user or the run ends it. The window opens with the first frame's size.
+    /// Shows the run until the user or the run ends it.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] where there is no display.
     pub fn run(mut self, mut view: View, title: &str) -> anyhow::Result<()> {
-        let mut window = Window::open(title, 640, 480)?;
+        // A camera may take its time; the demo and pictures are there at once.
+        self.frame = view.frame(FIRST_FRAME);
+        self.draw(&view);
+        let mut window = Window::open(title, self.canvas.width, self.canvas.height)?;
         while window.is_open() && !view.ended() {
             self.update(&mut view);
             let now = view.now();
@@ -98,6 +109,11 @@ impl<'a> Screen<'a> {
                 log::info!("first map {} ms after the start", self.settings.start.elapsed().as_millis());
             }
             self.network.tick(view.now());
+            // The inference may have been at work on another frame when the picture was frozen.
+            let frozen = self.hud.state == State::Frozen;
+            if frozen && !self.frame.as_ref().is_some_and(|frame| Arc::ptr_eq(frame, &explained.frame)) {
+                continue;
+            }
             self.hud.describe(&explained.map);
             if self.settings.sync {
                 self.frame = Some(Arc::clone(&explained.frame));
@@ -117,11 +133,8 @@ impl<'a> Screen<'a> {
     }
 
     fn draw(&mut self, view: &View) {
-        let Some(frame) = &self.frame else {
-            self.canvas.resize(640, 480);
-            return;
-        };
         let capture = view.capture();
+        let map = self.explained.as_ref().map(|explained| &explained.map);
         let hud = &mut self.hud;
         hud.camera_fps = view.camera_fps();
         hud.network_fps = self.network.per_second(view.now());
@@ -130,17 +143,16 @@ impl<'a> Screen<'a> {
         hud.camera = capture.source;
         if hud.state != State::Frozen {
             hud.state = capture.lost.map_or(State::Live, |reason| State::Lost { reason });
+            hud.map_age = map.map_or(Duration::ZERO, |map| view.now().saturating_sub(map.time));
         }
-        let map = self.explained.as_ref().map(|explained| &explained.map);
-        hud.map_age = map.map_or(Duration::ZERO, |map| frame.time.max(map.time) - map.time);
+        let frame = self.frame.as_deref().unwrap_or(&self.nothing);
         let start = Instant::now();
         self.overlay.draw(frame, map, &self.settings.look, Some(hud), &mut self.canvas);
         view.record(Stage::Overlay, start.elapsed());
     }
 
     fn show(&mut self, window: &mut Window, view: &View) -> anyhow::Result<()> {
-        let nothing = Frame::default();
-        let frame = self.frame.as_deref().unwrap_or(&nothing);
+        let frame = self.frame.as_deref().unwrap_or(&self.nothing);
         let map = self.explained.as_ref().map(|explained| &explained.map);
         let start = Instant::now();
         window.show(&Shown { frame, map, canvas: &self.canvas })?;

@@ -28,11 +28,11 @@ fn the_default_model_agrees_with_pytorch() {
     for (name, classes) in [("chelsea", [285, 282]), ("coffee", [967, 968])] {
         preprocess.run(&picture(&format!("lite0/{name}_224.png")), &mut input);
         let forward = engine.forward(&input).expect("the classifier runs");
-        close("logits", &forward.scores(), &format!("{name}_logits"), TOLERANCE);
-        close("activations", &forward.activations(), &format!("{name}_activations"), TOLERANCE);
+        close("logits", forward.scores(), &format!("{name}_logits"), TOLERANCE);
+        close("activations", forward.activations(), &format!("{name}_activations"), TOLERANCE);
         for class in classes {
             let evidence = engine.gradients(&forward, Target { class }).expect("the head runs");
-            close("gradients", &evidence.gradients(), &format!("{name}_gradients_class{class}"), TOLERANCE);
+            close("gradients", evidence.gradients(), &format!("{name}_gradients_class{class}"), TOLERANCE);
             let map = GradCam.map(forward.activations(), evidence.gradients());
             close("Grad-CAM", &map, &format!("{name}_cam_GradCAM_class{class}"), TOLERANCE);
             let method = GradCamPlusPlus { epsilon: 1e-6 };

@@ -40,7 +40,7 @@ fn agrees_with_finite_differences(builder: Builder, classes: usize) {
         wires["scores"].iter().copied().collect()
     };
     let expected: Vec<f32> = scores(activations.clone()).iter().map(|score| *score as f32).collect();
-    assert!(relative_l2(&forward.scores(), &expected) < TOLERANCE, "the evaluator and tract disagree");
+    assert!(relative_l2(forward.scores(), &expected) < TOLERANCE, "the evaluator and tract disagree");
     for class in 0..classes {
         let mut slopes = Vec::new();
         for at in 0..activations.len() {
@@ -52,7 +52,7 @@ fn agrees_with_finite_differences(builder: Builder, classes: usize) {
             slopes.push(((moved(STEP) - moved(-STEP)) / (2.0 * STEP)) as f32);
         }
         let evidence = engine.gradients(&forward, Target { class }).expect("the head runs");
-        let error = relative_l2(&evidence.gradients(), &slopes);
+        let error = relative_l2(evidence.gradients(), &slopes);
         assert!(error < TOLERANCE, "class {class}: relative L2 {error:.1e}");
     }
 }
@@ -229,5 +229,5 @@ fn a_layer_inside_a_residual_branch_has_a_bypass() {
                 if forward.activations()[(k, y, x)] > 0.0 { weights[k] / 9.0 } else { 0.0 }
             },
         );
-    assert!(relative_l2(&evidence.gradients(), &by_hand) < TOLERANCE);
+    assert!(relative_l2(evidence.gradients(), &by_hand) < TOLERANCE);
 }

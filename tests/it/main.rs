@@ -18,6 +18,7 @@ mod module_order;
 mod overlay_draw;
 mod overlay_scene;
 mod overlay_snapshot;
+mod pipeline;
 mod preprocess_reference;
 mod reference;
 mod source_demo;

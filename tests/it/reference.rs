@@ -47,9 +47,9 @@ fn onnx_runtime_gives_the_same_outputs() {
     };
     let evidence = engine.gradients(&forward, Target { class: 967 }).expect("the head runs");
     for (name, error) in [
-        ("logits", relative_l2(&forward.scores(), &output("logits"))),
-        ("activations", relative_l2(&forward.activations(), &output("activations"))),
-        ("gradients", relative_l2(&evidence.gradients(), &output("gradients"))),
+        ("logits", relative_l2(forward.scores(), &output("logits"))),
+        ("activations", relative_l2(forward.activations(), &output("activations"))),
+        ("gradients", relative_l2(evidence.gradients(), &output("gradients"))),
     ] {
         println!("{name}: relative L2 {error:.1e}");
         assert!(error <= 1e-4, "{name}: relative L2 {error:.1e}");

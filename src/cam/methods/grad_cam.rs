@@ -1,4 +1,4 @@
-use super::{Method, weighted_sum};
+use super::{Method, slices, sum, weighted_sum};
 use crate::cam::Unit;
 use ndarray::{Array2, ArrayView3};
 
@@ -18,6 +18,7 @@ impl Method for GradCam {
     }
 
     fn map(&self, activations: ArrayView3<f32>, gradients: ArrayView3<f32>) -> Array2<f32> {
-        weighted_sum(activations, gradients.outer_iter().map(|gradient| gradient.mean().unwrap_or(0.0)))
+        let gradients = gradients.as_standard_layout();
+        weighted_sum(activations, slices(&gradients).map(|gradient| sum(gradient) / gradient.len() as f32))
     }
 }

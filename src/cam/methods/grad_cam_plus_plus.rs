@@ -1,4 +1,4 @@
-use super::{Method, weighted_sum};
+use super::{Method, slices, sum, weighted_sum};
 use crate::cam::Unit;
 use ndarray::{Array2, ArrayView3};
 
@@ -21,8 +21,9 @@ impl Method for GradCamPlusPlus {
     }
 
     fn map(&self, activations: ArrayView3<f32>, gradients: ArrayView3<f32>) -> Array2<f32> {
-        let weights = activations.outer_iter().zip(gradients.outer_iter()).map(|(feature, gradient)| {
-            let total = feature.sum();
+        let (features, gradients) = (activations.as_standard_layout(), gradients.as_standard_layout());
+        let weights = slices(&features).zip(slices(&gradients)).map(|(feature, gradient)| {
+            let total = sum(feature);
             let share = |g: f32| {
                 if g <= 0.0 {
                     return 0.0;

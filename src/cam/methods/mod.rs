@@ -8,7 +8,9 @@ pub use grad_cam_plus_plus::GradCamPlusPlus;
 
 use super::Unit;
 use crate::error::{Error, Result};
-use ndarray::{Array2, ArrayView3};
+use crate::kernels::Isa;
+use crate::kernels::maps::{add_scaled, add_sum};
+use ndarray::{Array2, ArrayView3, CowArray, Ix3};
 
 /// From activations and gradients to a map.
 pub trait Method: Sync {
@@ -45,8 +47,22 @@ pub fn after(current: &dyn Method) -> &'static dyn Method {
 fn weighted_sum(activations: ArrayView3<f32>, weights: impl Iterator<Item = f32>) -> Array2<f32> {
     let (_, height, width) = activations.dim();
     let mut map = Array2::zeros((height, width));
-    for (feature, weight) in activations.outer_iter().zip(weights).filter(|(_, weight)| *weight != 0.0) {
-        map.scaled_add(weight, &feature);
+    let to = map.as_slice_mut().expect("a new array is in standard layout");
+    for (feature, weight) in slices(&activations.as_standard_layout()).zip(weights) {
+        add_scaled(Isa::best(), feature, weight, to);
     }
     map
+}
+
+/// The maps of a `[K, h, w]` array in standard layout, each as its `h · w` values.
+fn slices<'a>(maps: &'a CowArray<f32, Ix3>) -> impl Iterator<Item = &'a [f32]> {
+    let (_, height, width) = maps.dim();
+    maps.as_slice().expect("the array is in standard layout").chunks((height * width).max(1))
+}
+
+/// Σ over the cells.
+fn sum(map: &[f32]) -> f32 {
+    let mut sum = 0.0;
+    add_sum(Isa::best(), map, &mut sum);
+    sum
 }

@@ -1,0 +1,194 @@
+//! A live run: what the threads hand to each other, and how a run ends.
+
+use crate::common::{explainer, picture};
+use gradcam::cam::methods::{GradCam, find};
+use gradcam::clock::SystemClock;
+use gradcam::error::{Error, Result};
+use gradcam::frame::{PixelFormat, RawFrame};
+use gradcam::pipeline::live::{Controls, View, run};
+use gradcam::pipeline::stats::Stages;
+use gradcam::shutdown::Shutdown;
+use gradcam::source::{Event, Source};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Far longer than anything takes; only a run that hangs reaches it.
+const LONG: Duration = Duration::from_secs(20);
+
+/// A source that does what a function says for each frame number.
+struct Scripted<F> {
+    next: u64,
+    script: F,
+}
+
+impl<F: FnMut(u64, &mut RawFrame) -> Result<Event> + Send> Source for Scripted<F> {
+    fn name(&self) -> String {
+        "script".to_owned()
+    }
+
+    fn read(&mut self, raw: &mut RawFrame) -> Result<Event> {
+        self.next += 1;
+        // A hundred frames a second.
+        std::thread::sleep(Duration::from_millis(10));
+        (self.script)(self.next - 1, raw)
+    }
+}
+
+fn live(
+    script: impl FnMut(u64, &mut RawFrame) -> Result<Event> + Send + 'static,
+    view: impl FnOnce(View) -> anyhow::Result<()>,
+) -> anyhow::Result<Stages> {
+    let source = Box::new(Scripted { next: 0, script });
+    let controls = Controls { method: &GradCam, locked: None, frozen: None };
+    run(source, explainer().following(), controls, Arc::new(SystemClock::new()), Shutdown::new(), view)
+}
+
+/// The photograph of a cup, or one that cannot be decoded.
+fn photograph(raw: &mut RawFrame) -> Event {
+    let frame = picture("lite0/coffee_224.png");
+    *raw = RawFrame { format: PixelFormat::Rgb8, width: 224, height: 224, data: frame.rgb, ..RawFrame::new() };
+    Event::Frame
+}
+
+/// Asks until there is an answer, or the run has hung.
+#[track_caller]
+fn soon<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(start.elapsed() < LONG, "nothing came");
+    }
+}
+
+const WAIT: Duration = Duration::from_millis(50);
+
+#[test]
+fn the_video_does_not_wait_for_the_network() {
+    let stages = live(
+        |_, raw| Ok(photograph(raw)),
+        |mut view| {
+            let mut frames = 0;
+            let (mut first, mut last) = (None, 0);
+            let mut explained = 0;
+            while explained < 5 {
+                frames += u64::from(view.frame(WAIT).is_some());
+                if let Some(result) = view.explained(Duration::ZERO) {
+                    explained += 1;
+                    first.get_or_insert(result.map.number);
+                    last = result.map.number;
+                    assert_eq!(result.map.target.class, 967);
+                    assert_eq!(result.frame.number, result.map.number, "the map is of the frame it comes with");
+                }
+            }
+            // One inference takes two frames and more; the frames between were shown all the same.
+            assert!(frames > 5, "{frames} frames while 5 were explained");
+            assert!(last - first.expect("some were explained") > 4, "no frame was skipped");
+            Ok(())
+        },
+    )
+    .expect("nothing fails");
+    assert!(
+        stages.decode.is_some() && stages.preprocess.is_some() && stages.forward.is_some() && stages.heatmap.is_some()
+    );
+}
+
+#[test]
+fn broken_frames_are_counted_and_the_rest_goes_on() {
+    live(
+        |number, raw| {
+            photograph(raw);
+            if number < 3 {
+                raw.data.truncate(1000);
+            }
+            Ok(Event::Frame)
+        },
+        |view| {
+            let result = soon(|| view.explained(WAIT));
+            assert!(result.map.number >= 3, "a broken frame was explained");
+            assert_eq!(view.capture().broken, 3);
+            assert!(view.capture().last_broken.contains("1000 of"), "{}", view.capture().last_broken);
+            Ok(())
+        },
+    )
+    .expect("broken frames end nothing");
+}
+
+#[test]
+fn a_lost_source_is_told_with_its_reason_until_frames_come_again() {
+    live(
+        |number, raw| match number {
+            20..60 => Ok(Event::Lost("unplugged".to_owned())),
+            _ => Ok(photograph(raw)),
+        },
+        |view| {
+            soon(|| (view.capture().lost.as_deref() == Some("unplugged")).then_some(()));
+            soon(|| view.capture().lost.is_none().then_some(()));
+            Ok(())
+        },
+    )
+    .expect("a lost source ends nothing");
+}
+
+#[test]
+fn a_frozen_frame_is_explained_for_other_classes_and_methods() {
+    live(
+        |_, raw| Ok(photograph(raw)),
+        |view| {
+            let frozen = soon(|| view.explained(WAIT)).frame;
+            view.control(|controls| controls.frozen = Some(Arc::clone(&frozen)));
+            view.control(|controls| controls.locked = Some(968));
+            let cup = soon(|| view.explained(WAIT).filter(|result| result.map.target.class == 968));
+            assert!(Arc::ptr_eq(&cup.frame, &frozen));
+            let plus = find("grad-cam++").expect("there is such a method");
+            view.control(|controls| controls.method = plus);
+            let plus = soon(|| view.explained(WAIT).filter(|result| result.map.method == "grad-cam++"));
+            assert!(Arc::ptr_eq(&plus.frame, &frozen));
+            view.control(|controls| (controls.frozen, controls.locked) = (None, None));
+            soon(|| {
+                view.explained(WAIT)
+                    .filter(|result| result.map.number > frozen.number && result.map.target.class == 967)
+            });
+            Ok(())
+        },
+    )
+    .expect("nothing fails");
+}
+
+#[test]
+fn a_source_that_fails_ends_the_run_with_its_reason() {
+    let failure = || Error::Device { device: "script".to_owned(), reason: "on fire".to_owned() };
+    let outcome = live(
+        move |number, raw| if number < 5 { Ok(photograph(raw)) } else { Err(failure()) },
+        |view| {
+            soon(|| view.ended().then_some(()));
+            Ok(())
+        },
+    );
+    assert_eq!(outcome.expect_err("it failed").to_string(), "script: on fire");
+}
+
+#[test]
+fn a_source_that_panics_ends_the_run_too() {
+    let outcome = live(
+        |number, raw| if number < 5 { Ok(photograph(raw)) } else { panic!("a bug in a source") },
+        |view| {
+            soon(|| view.ended().then_some(()));
+            Ok(())
+        },
+    );
+    assert!(outcome.expect_err("it failed").to_string().contains("capture"));
+}
+
+#[test]
+fn the_end_of_a_source_ends_the_run() {
+    live(
+        |number, raw| if number < 5 { Ok(photograph(raw)) } else { Ok(Event::End) },
+        |view| {
+            soon(|| view.ended().then_some(()));
+            Ok(())
+        },
+    )
+    .expect("an end is no failure");
+}
