@@ -47,7 +47,10 @@ pub fn measure(engine: &mut Engine) -> Result<NullLevels> {
     }
     found.sort_by(f32::total_cmp);
     let evidence = found[((found.len() - 1) as f32 * QUANTILE).round() as usize];
-    Ok(NullLevels { evidence, contrast, map_max })
+    // Three decimals say all there is to say, and do not depend on how a CPU rounds.
+    let round = |level: f32| (level * 1e3).round() / 1e3;
+    map_max.values_mut().for_each(|max| *max = round(*max));
+    Ok(NullLevels { evidence: round(evidence), contrast: round(contrast), map_max })
 }
 
 /// A picture that fades from one colour to another.
