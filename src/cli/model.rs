@@ -64,7 +64,10 @@ impl ModelArgs {
         let mut engine = Engine::new(&model, usize::from(self.threads))?;
         drop(model);
         if engine.info.null_levels.is_none() {
-            log::info!("measuring the null levels of {}", engine.info.file);
+            eprintln!(
+                "gradcam: measuring what {} shows on blank pictures (`gradcam export` stores it)",
+                engine.info.file
+            );
             engine.info.null_levels = Some(null::measure(&mut engine)?);
         }
         Ok(engine)
