@@ -50,7 +50,7 @@ fn agrees_with_pytorch(name: &str, classes: [usize; 2]) {
     let mut engine = Engine::new(&model, 1).expect("it compiles");
     let mut input = Input::new(&model.info.preprocessing);
     let image = npy(&format!("zoo/{name}/image.npy"));
-    input.tensor.assign(&image.into_dimensionality().expect("it is [1, 3, H, W]"));
+    input.tensor.assign(&image.into_dimensionality::<ndarray::Ix4>().expect("it is [1, 3, H, W]"));
     let forward = engine.forward(&input).expect("the classifier runs");
     close("logits", forward.scores(), &format!("zoo/{name}/logits"), TOLERANCE);
     close("activations", forward.activations(), &format!("zoo/{name}/activations"), TOLERANCE);
