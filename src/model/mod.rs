@@ -37,10 +37,6 @@ pub struct Options {
 pub struct Info {
     pub file: String,
     pub layer: Layer,
-    /// Name of the output with the scores.
-    pub scores: String,
-    /// Name of the input with the picture.
-    pub picture: String,
     /// One for each class.
     pub labels: Vec<String>,
     pub preprocessing: Preprocessing,
@@ -113,8 +109,8 @@ impl Model {
             (None, None) => layers::automatic(&graph, &scores, classes, &shapes).map_err(refuse)?,
         };
         name_activations(&mut graph, &layer.wire, &mut shapes);
-        // Renaming may have moved the picture or the scores out of the way.
-        let (picture, scores) = (graph.inputs[0].name.clone(), graph.outputs[0].name.clone());
+        // Renaming may have moved the scores out of the way.
+        let scores = graph.outputs[0].name.clone();
         if stored_head.is_some() {
             layer.wire = metadata.layer.clone().unwrap_or(layer.wire);
             layer.reason = "stored in the file".to_owned();
@@ -139,8 +135,17 @@ impl Model {
                 (whole, parts, Some(derived_parts.head))
             }
         };
-        let info = info(file, &graph, metadata, options, layer, scores, picture, classes)?;
-        let info = Info { head_depends_on_picture: parts.head_depends_on_picture(), ..info };
+        let info = Info {
+            file: file.to_owned(),
+            labels: choose_labels(file, options, metadata.labels, classes)?,
+            preprocessing_assumed: metadata.preprocessing.is_none() && options.preprocess.is_none(),
+            preprocessing: choose_preprocessing(&graph, options, metadata.preprocessing)?,
+            // They belong to the stored head's layer.
+            null_levels: metadata.null_levels.filter(|_| options.layer.is_none()),
+            licence: metadata.licence,
+            head_depends_on_picture: parts.head_depends_on_picture(),
+            layer,
+        };
         Ok(Model { graph, parts, derived_head, info })
     }
 
@@ -182,50 +187,32 @@ fn name_activations(graph: &mut Graph, wire: &str, shapes: &mut HashMap<String, 
     }
 }
 
-#[allow(clippy::too_many_arguments)]
-fn info(
-    file: &str,
-    graph: &Graph,
-    metadata: Metadata,
-    options: &Options,
-    layer: Layer,
-    scores: String,
-    picture: String,
-    classes: usize,
-) -> Result<Info> {
-    let labels = match options.labels.clone().or(metadata.labels) {
-        Some(labels) => {
-            labels::check(&labels, classes).map_err(|reason| Error::model(file, reason))?;
-            labels
+/// The user's labels, those of the file, or numbers.
+fn choose_labels(file: &str, options: &Options, stored: Option<Vec<String>>, classes: usize) -> Result<Vec<String>> {
+    let Some(labels) = options.labels.clone().or(stored) else {
+        return Ok((0..classes).map(|class| format!("class {class}")).collect());
+    };
+    labels::check(&labels, classes).map_err(|reason| Error::model(file, reason))?;
+    Ok(labels)
+}
+
+/// The file's preprocessing, the one that the user names, or `imagenet`.
+fn choose_preprocessing(graph: &Graph, options: &Options, stored: Option<Preprocessing>) -> Result<Preprocessing> {
+    let Some([_, _, Some(height), Some(width)]) = graph.inputs[0].shape.as_deref() else {
+        return Err(Error::model(&graph.file, "its picture has no fixed shape"));
+    };
+    match stored {
+        Some(stored) if (stored.width, stored.height) == (*width, *height) => Ok(stored),
+        Some(Preprocessing { width: w, height: h, .. }) => {
+            let reason = format!("its metadata says {w}×{h} pixels, its input has {width}×{height}");
+            Err(Error::model(&graph.file, reason))
         }
-        None => (0..classes).map(|class| format!("class {class}")).collect(),
-    };
-    let port = graph.inputs.iter().find(|port| port.name == picture).and_then(|port| port.shape.clone());
-    let Some([_, _, Some(height), Some(width)]) = port.as_deref() else {
-        return Err(Error::model(file, "its picture has no fixed shape"));
-    };
-    let preset = options.preprocess.as_deref().unwrap_or("imagenet");
-    let preset = Preprocessing::preset(preset, *width, *height).ok_or_else(|| {
-        Error::input(preset, format!("no such preprocessing; there are {}", Preprocessing::PRESETS.join(", ")))
-    })?;
-    if let Some(stored) = &metadata.preprocessing
-        && (stored.width, stored.height) != (*width, *height)
-    {
-        let reason =
-            format!("its metadata says {}×{} pixels, its input has {width}×{height}", stored.width, stored.height);
-        return Err(Error::model(file, reason));
+        None => {
+            let name = options.preprocess.as_deref().unwrap_or("imagenet");
+            Preprocessing::preset(name, *width, *height).ok_or_else(|| {
+                let reason = format!("no such preprocessing; there are {}", Preprocessing::PRESETS.join(", "));
+                Error::input(name, reason)
+            })
+        }
     }
-    Ok(Info {
-        file: file.to_owned(),
-        scores,
-        picture,
-        labels,
-        preprocessing_assumed: metadata.preprocessing.is_none() && options.preprocess.is_none(),
-        preprocessing: metadata.preprocessing.unwrap_or(preset),
-        // They belong to the stored head's layer.
-        null_levels: metadata.null_levels.filter(|_| options.layer.is_none()),
-        licence: metadata.licence,
-        layer,
-        head_depends_on_picture: false,
-    })
 }
