@@ -39,3 +39,7 @@ pub mod pipeline;
 pub mod cli;
 
 pub use error::{Error, Result};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

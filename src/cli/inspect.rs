@@ -104,7 +104,7 @@ impl Inspect {
             (Ok(layer), None) => (Some(layer.clone()), layer.reason),
             (Err(reason), None) => (None, reason),
         };
-        let Metadata { preprocessing, licence, source_sha256, null_levels, labels, .. } = metadata;
+        let Metadata { preprocessing, licence, source_sha256, labels, .. } = metadata;
         Ok(Report {
             file: file.to_owned(),
             opset: graph.opset,
@@ -118,7 +118,7 @@ impl Inspect {
             without_rule,
             completeness_error,
             preprocessing,
-            null_levels,
+            null_levels: info.and_then(|info| info.null_levels),
             licence,
             source_sha256,
             labelled: labels.is_some(),

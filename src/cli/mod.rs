@@ -75,7 +75,7 @@ fn one_line(error: &anyhow::Error) -> String {
     let text = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
     match error.downcast_ref::<Error>() {
         Some(Error::UnsupportedOperator { .. }) => {
-            format!("{text}; choose a layer behind it with --layer (`gradcam inspect` lists them)")
+            format!("{text}; `gradcam inspect` lists all operators without one, and the layers")
         }
         Some(Error::Device { device, .. }) if device == "window" => format!("{text}; --headless works without"),
         _ => text,

@@ -3,6 +3,7 @@
 use crate::cam::null;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::model::metadata::Preprocessing;
 use crate::model::{DEFAULT_MODEL, DEFAULT_MODEL_NAME, Model, Options, labels};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -49,6 +50,11 @@ impl OptionArgs {
         let model = Model::load(file, bytes, &options)?;
         if model.info.preprocessing_assumed {
             eprintln!("gradcam: {file} does not say how to preprocess; assuming imagenet (--preprocess)");
+        }
+        let Preprocessing { width, height, .. } = model.info.preprocessing;
+        let asked = self.preprocess.as_deref().and_then(|name| Preprocessing::preset(name, width, height));
+        if asked.is_some_and(|asked| asked != model.info.preprocessing) {
+            eprintln!("gradcam: {file} says how to preprocess; --preprocess is for files that do not");
         }
         Ok(model)
     }

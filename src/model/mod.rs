@@ -39,6 +39,8 @@ pub struct Info {
     pub layer: Layer,
     /// One for each class.
     pub labels: Vec<String>,
+    /// Neither the file nor the user named the classes: the labels are their numbers.
+    pub labels_assumed: bool,
     pub preprocessing: Preprocessing,
     /// Neither the file nor the user said how to preprocess: `imagenet` is assumed.
     pub preprocessing_assumed: bool,
@@ -137,6 +139,7 @@ impl Model {
         };
         let info = Info {
             file: file.to_owned(),
+            labels_assumed: metadata.labels.is_none() && options.labels.is_none(),
             labels: choose_labels(file, options, metadata.labels, classes)?,
             preprocessing_assumed: metadata.preprocessing.is_none() && options.preprocess.is_none(),
             preprocessing: choose_preprocessing(&graph, options, metadata.preprocessing)?,
@@ -157,7 +160,7 @@ impl Model {
         let metadata = Metadata {
             layer: Some(self.info.layer.wire.clone()),
             preprocessing: Some(self.info.preprocessing.clone()),
-            labels: Some(self.info.labels.clone()),
+            labels: (!self.info.labels_assumed).then(|| self.info.labels.clone()),
             licence: licence.map(str::to_owned).or_else(|| self.info.licence.clone()),
             source_sha256: Some(source_sha256.to_owned()),
             null_levels: self.info.null_levels.clone(),
@@ -201,18 +204,16 @@ fn choose_preprocessing(graph: &Graph, options: &Options, stored: Option<Preproc
     let Some([_, _, Some(height), Some(width)]) = graph.inputs[0].shape.as_deref() else {
         return Err(Error::model(&graph.file, "its picture has no fixed shape"));
     };
+    let name = options.preprocess.as_deref().unwrap_or("imagenet");
+    let preset = Preprocessing::preset(name, *width, *height).ok_or_else(|| {
+        Error::input(name, format!("no such preprocessing; there are {}", Preprocessing::PRESETS.join(", ")))
+    })?;
     match stored {
         Some(stored) if (stored.width, stored.height) == (*width, *height) => Ok(stored),
         Some(Preprocessing { width: w, height: h, .. }) => {
             let reason = format!("its metadata says {w}×{h} pixels, its input has {width}×{height}");
             Err(Error::model(&graph.file, reason))
         }
-        None => {
-            let name = options.preprocess.as_deref().unwrap_or("imagenet");
-            Preprocessing::preset(name, *width, *height).ok_or_else(|| {
-                let reason = format!("no such preprocessing; there are {}", Preprocessing::PRESETS.join(", "));
-                Error::input(name, reason)
-            })
-        }
+        None => Ok(preset),
     }
 }

@@ -37,7 +37,7 @@ pub struct Hud {
     pub network_fps: f32,
     /// Time since the frame that the map explains was captured.
     pub map_age: Duration,
-    /// Frames that no map was made for.
+    /// Frames that the source lost, that were broken, or that came and went without being shown.
     pub dropped: u64,
     pub state: State,
     /// Whether the list of keys is shown.

@@ -4,9 +4,10 @@ use ndarray::{Array2, ArrayView3};
 
 /// Grad-CAM++: Σ_k α_k A_k with α_k = Σ_ij a_ij · max(g_ij, 0), a_ij = g_ij² / (2 g_ij² + ΣA_k · g_ij³ + ε).
 ///
-/// Chattopadhay et al., "Grad-CAM++: Improved Visual Explanations for Deep Convolutional Networks", WACV 2018, section 3,
-/// equation 19, with the derivatives of exp(y) as the authors do (the second and third are powers of the first). Exact
-/// with ε = 0, where 0/0 counts as 0; other implementations add an ε, which is not small where gradients are.
+/// Chattopadhay et al., "Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep Convolutional Networks",
+/// WACV 2018, section 3, equation 19, with the derivatives of exp(y) as the authors do (the second and third are powers
+/// of the first). Exact with ε = 0, where 0/0 counts as 0; other implementations add an ε, which is not small where
+/// gradients are.
 pub struct GradCamPlusPlus {
     pub epsilon: f32,
 }
