@@ -54,6 +54,9 @@ pub fn append_head(graph: &mut Graph, scores: &str, shapes: &HashMap<String, Vec
         emitter.begin(node);
         for (input, wire) in node.inputs.iter().enumerate().filter(|(_, wire)| active.contains(wire.as_str())) {
             let share = rule(&mut emitter, node, &gradient, input).map_err(refuse)?;
+            if emitter.shape(&share).map_err(refuse)? != emitter.shape(wire).map_err(refuse)? {
+                return Err(refuse(format!("the gradient of its input {input} has another shape than the input")));
+            }
             let sum = match gradients.remove(wire) {
                 Some(other) => emitter.add(&other, &share).map_err(refuse)?,
                 None => share,

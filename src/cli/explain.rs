@@ -1,7 +1,7 @@
 //! `gradcam explain`: pictures → overlays, raw maps and numbers.
 
 use super::model::ModelArgs;
-use super::{FAILURE, PARTLY, SUCCESS, parse_roi};
+use super::{FAILURE, PARTLY, SUCCESS, parse_roi, say};
 use crate::cam::methods::{self, Method};
 use crate::error::{Error, Result};
 use crate::frame::Rect;
@@ -60,9 +60,11 @@ impl Explain {
             overlay: Overlay::new(),
             canvas: Canvas::default(),
             names: HashSet::new(),
+            inputs: HashSet::new(),
             arguments: &self,
         };
         let (pictures, mut failed) = self.pictures();
+        work.inputs = pictures.iter().filter_map(|path| path.canonicalize().ok()).collect();
         std::fs::create_dir_all(&self.output)
             .map_err(|error| Error::output(&self.output, format!("cannot be made: {error}")))?;
 
@@ -82,7 +84,7 @@ impl Explain {
                 Err(error @ Error::Output { .. }) => return Err(error.into()),
                 Err(error) => {
                     failed += 1;
-                    bar.suspend(|| eprintln!("gradcam: {error}"));
+                    bar.suspend(|| say(&format!("gradcam: {error}")));
                 }
             }
             bar.inc(1);
@@ -106,12 +108,12 @@ impl Explain {
             }
             match image::pictures_in(input) {
                 Ok(found) if found.is_empty() => {
-                    eprintln!("gradcam: {}: the folder holds no pictures", input.display());
+                    say(&format!("gradcam: {}: the folder holds no pictures", input.display()));
                     failed += 1;
                 }
                 Ok(found) => pictures.extend(found),
                 Err(error) => {
-                    eprintln!("gradcam: {error}");
+                    say(&format!("gradcam: {error}"));
                     failed += 1;
                 }
             }
@@ -136,6 +138,8 @@ struct Work<'a> {
     canvas: Canvas,
     /// Names of results that are taken.
     names: HashSet<String>,
+    /// Nothing is written over a picture that was given.
+    inputs: HashSet<PathBuf>,
     arguments: &'a Explain,
 }
 
@@ -157,6 +161,12 @@ impl Work<'_> {
         let report = Report::new(&path.display().to_string(), self.explainer.info(), &map, *roi, times);
         let name = self.free_name(path);
         let beside = |ending: &str| output.join(format!("{name}.{ending}"));
+        if beside("overlay.png").canonicalize().is_ok_and(|path| self.inputs.contains(&path)) {
+            return Err(Error::input(
+                path.display(),
+                "its overlay would be written over another picture that was given",
+            ));
+        }
         files::write(&beside("overlay.png"), |out| files::png(out, &self.canvas.to_rgb(), frame.width, frame.height))?;
         let values = if *signed { map.values } else { map.values.mapv(|value| value.max(0.0)) };
         files::write(&beside("map.npy"), |out| files::npy(out, &values))?;

@@ -59,10 +59,11 @@ impl Export {
         Engine::new(&written, 1)?;
         let report = report(&written, &bytes);
         if self.json {
-            serde_json::to_writer_pretty(std::io::stdout(), &report)?;
-            println!();
+            let out = &mut std::io::stdout().lock();
+            serde_json::to_writer_pretty(&mut *out, &report)?;
+            writeln!(out)?;
         } else {
-            print_report(&report);
+            print_report(&mut std::io::stdout().lock(), &report)?;
         }
         Ok(SUCCESS)
     }
@@ -93,24 +94,26 @@ fn report(model: &Model, bytes: &[u8]) -> Report {
     }
 }
 
-fn print_report(report: &Report) {
+fn print_report(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
     let Report { output, sha256, classes, layer, head, null_levels } = report;
-    println!("{output}");
-    println!("  classes        {classes}");
-    println!("  target layer   {} {:?}", layer.wire, layer.shape);
-    println!("  head           {} nodes, differentiating {}", head.nodes, head.differentiated.join(", "));
-    println!(
+    writeln!(out, "{output}")?;
+    writeln!(out, "  classes        {classes}")?;
+    writeln!(out, "  target layer   {} {:?}", layer.wire, layer.shape)?;
+    writeln!(out, "  head           {} nodes, differentiating {}", head.nodes, head.differentiated.join(", "))?;
+    writeln!(
+        out,
         "  run            {}",
         if head.depends_on_picture { "for every frame" } else { "when the target changes" }
-    );
+    )?;
     if let Some(levels) = null_levels {
-        println!("  null evidence  {:.2}", levels.evidence);
-        println!("  null contrast  {:.3}", levels.contrast);
+        writeln!(out, "  null evidence  {:.2}", levels.evidence)?;
+        writeln!(out, "  null contrast  {:.3}", levels.contrast)?;
         for (method, max) in &levels.map_max {
-            println!("  null map max   {max:.3} ({method})");
+            writeln!(out, "  null map max   {max:.3} ({method})")?;
         }
     }
-    println!("  sha256         {sha256}");
+    writeln!(out, "  sha256         {sha256}")?;
+    Ok(())
 }
 
 fn hex(bytes: &[u8]) -> String {

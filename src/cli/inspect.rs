@@ -64,8 +64,9 @@ impl Inspect {
         };
         let report = self.report(&file, &bytes)?;
         if self.json {
-            serde_json::to_writer_pretty(std::io::stdout(), &report)?;
-            println!();
+            let out = &mut std::io::stdout().lock();
+            serde_json::to_writer_pretty(&mut *out, &report)?;
+            writeln!(out)?;
         } else {
             print_report(&report)?;
         }

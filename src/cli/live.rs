@@ -1,7 +1,7 @@
 //! `gradcam live`: a source, explained while it runs.
 
 use super::model::ModelArgs;
-use super::{SUCCESS, parse_roi, print_stages};
+use super::{SUCCESS, parse_roi, print_stages, say};
 use crate::cam::methods;
 use crate::clock::SystemClock;
 use crate::frame::Rect;
@@ -112,7 +112,7 @@ impl Live {
             return Ok(source.parse()?);
         }
         Ok(source::default_camera().unwrap_or_else(|| {
-            eprintln!("gradcam: no camera found, showing the built-in demo (--source names another source)");
+            say("gradcam: no camera found, showing the built-in demo (--source names another source)");
             SourceSpec::Demo(source::demo::Format::Rgb8)
         }))
     }
@@ -143,7 +143,7 @@ impl Live {
                 said = now;
                 let target = &result.map.target;
                 let (network, camera) = (network.per_second(now), view.camera_fps());
-                eprintln!("{} {:.2}, network {network:.1} fps, camera {camera:.1} fps", target.label, target.logit);
+                say(&format!("{} {:.2}, network {network:.1} fps, camera {camera:.1} fps", target.label, target.logit));
             }
         }
         Ok(())

@@ -64,10 +64,15 @@ pub fn run(start: std::time::Instant) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("gradcam: {}", one_line(&error));
+            say(&format!("gradcam: {}", one_line(&error)));
             ExitCode::from(FAILURE)
         }
     }
+}
+
+/// Tells the user a line. Whoever read standard error may have gone; that is no reason to fail.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// An error in one line, with what to do next where the error does not say it.

@@ -1,5 +1,6 @@
 //! The options that name a model, and loading it.
 
+use super::say;
 use crate::cam::null;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -49,12 +50,12 @@ impl OptionArgs {
         let options = Options { layer: self.layer.clone(), preprocess: self.preprocess.clone(), labels };
         let model = Model::load(file, bytes, &options)?;
         if model.info.preprocessing_assumed {
-            eprintln!("gradcam: {file} does not say how to preprocess; assuming imagenet (--preprocess)");
+            say(&format!("gradcam: {file} does not say how to preprocess; assuming imagenet (--preprocess)"));
         }
         let Preprocessing { width, height, .. } = model.info.preprocessing;
         let asked = self.preprocess.as_deref().and_then(|name| Preprocessing::preset(name, width, height));
         if asked.is_some_and(|asked| asked != model.info.preprocessing) {
-            eprintln!("gradcam: {file} says how to preprocess; --preprocess is for files that do not");
+            say(&format!("gradcam: {file} says how to preprocess; --preprocess is for files that do not"));
         }
         Ok(model)
     }
@@ -70,10 +71,8 @@ impl ModelArgs {
         let mut engine = Engine::new(&model, usize::from(self.threads))?;
         drop(model);
         if engine.info.null_levels.is_none() {
-            eprintln!(
-                "gradcam: measuring what {} shows on blank pictures (`gradcam export` stores it)",
-                engine.info.file
-            );
+            let file = &engine.info.file;
+            say(&format!("gradcam: measuring what {file} shows on blank pictures (`gradcam export` stores it)"));
             engine.info.null_levels = Some(null::measure(&mut engine)?);
         }
         Ok(engine)

@@ -79,9 +79,9 @@ impl Engine {
         let executor = if threads > 1 { Executor::multithread(threads) } else { Executor::SingleThread };
         let parts = &model.parts;
         let mut head = Plan::new(&parts.head, &executor)?;
-        if let Some(derived) = &model.derived_head {
-            let mut derived_plan = Plan::new(derived, &executor)?;
-            verify::same_head(&parts.head, &mut head, derived, &mut derived_plan)?;
+        if let Some(stored) = &model.stored_head {
+            let mut stored_plan = Plan::new(stored, &executor)?;
+            verify::same_head(stored, &mut stored_plan, &parts.head, &mut head)?;
         }
         let crossing: Vec<&str> = [ACTIVATIONS].into_iter().chain(parts.bypass.iter().map(String::as_str)).collect();
         let sources = |graph: &Graph| {

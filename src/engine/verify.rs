@@ -31,20 +31,20 @@ pub(super) fn same_head(
         for port in stored.inputs.iter().chain(&derived.inputs) {
             values.entry(&port.name).or_insert_with(|| random.tensor(port, draw));
         }
-        let run = |graph: &Graph, plan: &mut Plan| -> Result<Vec<f32>> {
+        let run = |graph: &Graph, plan: &mut Plan| -> Result<(Vec<usize>, Vec<f32>)> {
             let outputs = plan.run(graph.inputs.iter().map(|port| values[port.name.as_str()].clone()).collect())?;
             let view = outputs[0].to_plain_array_view::<f32>();
             let view = view.map_err(|_| Error::model(&graph.file, "its gradients are not f32 values"))?;
-            Ok(view.iter().copied().collect())
+            Ok((view.shape().to_vec(), view.iter().copied().collect()))
         };
-        let derived = run(derived, derived_plan)?;
+        let (derived_shape, derived) = run(derived, derived_plan)?;
         // A logarithm, say, has no gradient at values that its layer never has.
         if round > 0 && derived.iter().any(|gradient| !gradient.is_finite()) {
             continue;
         }
-        let stored = run(stored, stored_plan)?;
-        if stored.len() != derived.len() {
-            return refuse(format!("{} gradients instead of {}", stored.len(), derived.len()));
+        let (stored_shape, stored) = run(stored, stored_plan)?;
+        if stored_shape != derived_shape {
+            return refuse(format!("gradients {stored_shape:?} instead of {derived_shape:?}"));
         }
         let difference: f64 = stored.iter().zip(&derived).map(|(s, d)| f64::from(s - d).powi(2)).sum();
         let norm: f64 = derived.iter().map(|d| f64::from(*d).powi(2)).sum();

@@ -149,10 +149,14 @@ fn follow(graph: &Graph, convolution: usize, needed: &HashSet<usize>, shapes: &S
     last.clone()
 }
 
+/// The wire that Identity and Dropout nodes pass on.
 fn through_identities(graph: &Graph, wire: &str) -> String {
-    let made_by = graph.nodes.iter().find(|node| node.outputs.iter().any(|output| output == wire));
-    match made_by {
-        Some(node) if matches!(node.op.as_str(), "Identity" | "Dropout") => through_identities(graph, &node.inputs[0]),
-        _ => wire.to_owned(),
+    let producers = graph.producers();
+    let mut wire = wire;
+    while let Some(node) = producers.get(wire).map(|at| &graph.nodes[*at])
+        && matches!(node.op.as_str(), "Identity" | "Dropout")
+    {
+        wire = &node.inputs[0];
     }
+    wire.to_owned()
 }

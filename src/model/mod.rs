@@ -86,8 +86,8 @@ pub struct Model {
     /// The whole explainable graph.
     pub graph: Graph,
     pub parts: Parts,
-    /// Where the file brought its own head: the head that its classifier really has.
-    pub derived_head: Option<Graph>,
+    /// The head that the file brought, for the engine's check. What runs is the head of `parts`.
+    pub stored_head: Option<Graph>,
     pub info: Info,
 }
 
@@ -125,7 +125,8 @@ impl Model {
         shapes.insert(GRADIENTS.to_owned(), layer.shape.clone());
         let derived_parts = onnx::cut(&derived, &scores, &shapes).map_err(refuse)?;
 
-        let (graph, parts, derived_head) = match stored_head {
+        // What runs is always the derived head: a stored one is only compared with it.
+        let (graph, parts, stored_head) = match stored_head {
             None => (derived, derived_parts, None),
             Some(head) => {
                 let mut whole = graph;
@@ -133,8 +134,8 @@ impl Model {
                 whole.initializers.extend(head.initializers);
                 whole.inputs = derived.inputs;
                 whole.outputs = derived.outputs;
-                let parts = onnx::cut(&whole, &scores, &shapes).map_err(refuse)?;
-                (whole, parts, Some(derived_parts.head))
+                let stored = onnx::cut(&whole, &scores, &shapes).map_err(refuse)?.head;
+                (whole, derived_parts, Some(stored))
             }
         };
         let info = Info {
@@ -149,7 +150,7 @@ impl Model {
             head_depends_on_picture: parts.head_depends_on_picture(),
             layer,
         };
-        Ok(Model { graph, parts, derived_head, info })
+        Ok(Model { graph, parts, stored_head, info })
     }
 
     /// The bytes of the explainable model: any ONNX runtime gives the same outputs.

@@ -12,6 +12,25 @@ use tract_onnx::tract_hir::internal::DimLike;
 /// # Errors
 /// [`Error::Model`] where the analysis fails or finds a tensor that is too large.
 pub fn shapes(graph: &Graph) -> Result<HashMap<String, Vec<usize>>> {
+    // tract reads past the end of a shape of fewer than two sides; a batch norm changes no shape.
+    let mut plain = graph.clone();
+    for node in plain.nodes.iter_mut().filter(|node| node.op == "BatchNormalization") {
+        node.op = "Identity".to_owned();
+        node.inputs.truncate(1);
+        node.attributes.clear();
+    }
+    let shapes = analysed(&plain)?;
+    for node in graph.nodes.iter().filter(|node| node.op == "BatchNormalization") {
+        let rank = node.input(0).and_then(|wire| shapes.get(wire)).map(Vec::len);
+        if rank.is_none_or(|rank| rank < 2) {
+            let reason = format!("node `{}` (BatchNormalization) reads a wire that is no feature map", node.label());
+            return Err(Error::model(&graph.file, reason));
+        }
+    }
+    Ok(shapes)
+}
+
+fn analysed(graph: &Graph) -> Result<HashMap<String, Vec<usize>>> {
     let analysed = guarded(|| -> TractResult<_> {
         let mut model = tract_onnx::onnx().model_for_proto_model(&to_proto(graph))?;
         model.analyse(false)?;

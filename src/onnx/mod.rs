@@ -3,6 +3,7 @@
 
 pub mod graph;
 pub mod read;
+mod hostile;
 pub mod validate;
 pub mod cut;
 pub mod write;
@@ -20,4 +21,4 @@ pub const ACTIVATIONS: &str = "activations";
 pub const GRADIENTS: &str = "gradients";
 
 /// The largest number of elements that a single tensor may have. Larger ones are refused before memory is set aside.
-pub const MAX_ELEMENTS: usize = 1 << 28;
+pub const MAX_ELEMENTS: usize = 1 << 27;

@@ -108,6 +108,9 @@ pub fn run(
             .inspect_err(|_| {
                 shared.shutdown.request();
             })?;
+        let _however_the_view_ends = AtEnd(|| {
+            shared.shutdown.request();
+        });
         let outcome = view(View { shared, explained, seen: 0, skipped: 0 });
         shared.shutdown.request();
         join(inferring)?;

@@ -8,6 +8,9 @@ use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
 
+/// Bytes of a file's name that all usual file systems take.
+const LONGEST_NAME: usize = 255;
+
 /// What a file's content is written to. A failure is a reason in words.
 pub type Out<'a> = &'a mut BufWriter<NamedTempFile>;
 pub type Written = std::result::Result<(), String>;
@@ -31,6 +34,9 @@ pub fn write_new(path: &Path, content: impl FnOnce(Out) -> Written) -> Result<()
 }
 
 fn beside(path: &Path, content: impl FnOnce(Out) -> Written) -> Result<NamedTempFile> {
+    if path.file_name().is_some_and(|name| name.len() > LONGEST_NAME) {
+        return Err(Error::input(path.display(), "its name is too long for a file"));
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     // A temporary file is private unless told otherwise; a result is as readable as any file of its user.
@@ -38,14 +44,12 @@ fn beside(path: &Path, content: impl FnOnce(Out) -> Written) -> Result<NamedTemp
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let file = builder.prefix(".gradcam-").tempfile_in(folder).map_err(|error| {
         // The system's words name the temporary file, which tells the user nothing.
-        Error::output(
-            path,
-            match error.kind() {
-                ErrorKind::NotFound => "its folder does not exist".to_owned(),
-                ErrorKind::PermissionDenied => "its folder cannot be written to (permission denied)".to_owned(),
-                _ => error.to_string(),
-            },
-        )
+        let reason = match error.kind() {
+            ErrorKind::NotFound => "its folder does not exist".to_owned(),
+            ErrorKind::PermissionDenied => "its folder cannot be written to (permission denied)".to_owned(),
+            _ => error.to_string(),
+        };
+        Error::output(path, reason)
     })?;
     let mut out = BufWriter::new(file);
     content(&mut out).map_err(|reason| Error::output(path, reason))?;

@@ -23,6 +23,10 @@ const MAX_ALLOC: u64 = MAX_PIXELS as u64 * 8 + (64 << 20);
 /// [`Error::Input`] if the file cannot be read, is no picture, is damaged, has no pixels, or is larger than
 /// [`MAX_SIDE`] and [`MAX_PIXELS`] allow (seen in its header, before memory is set aside).
 pub fn load(path: &Path) -> Result<Frame> {
+    // A named pipe, say, would be waited for.
+    if path.exists() && !path.is_file() && !path.is_dir() {
+        return Err(Error::input(path.display(), "is not a file"));
+    }
     let damaged = || Err("the file is damaged (the decoder gave up)".into());
     let picture = catch_unwind(|| decode(path)).unwrap_or_else(|_| damaged());
     let picture = picture.map_err(|reason| Error::input(path.display(), reason))?;

@@ -134,7 +134,6 @@ fn versions_and_operators_from_elsewhere() {
     says(&broken(|graph| graph.opset = 7), &["operator set 7", "9 to 21"]);
     says(&broken(|graph| graph.opset = 99), &["operator set 99"]);
     says(&broken(|graph| graph.ir_version = 1), &["IR version is 1"]);
-    // An operator that does not exist is found at the latest when the engine is to run it.
     says(&broken(|graph| graph.nodes[1].op = "NoSuchThing".to_owned()), &["NoSuchThing"]);
 }
 
@@ -187,4 +186,71 @@ fn hostile_shapes_do_not_panic() {
         let bytes = builder.node("Flatten", &["pooled"], "scores", &[]).bytes(3);
         says(&bytes, &[]);
     }
+}
+
+#[test]
+fn small_files_that_take_all_memory_while_shapes_are_looked_for() {
+    let ints = |values: &[i64]| Attribute::Ints(values.to_vec());
+    let with = |builder: Builder| builder.node("Add", &["scores", "more"], "sum", &[]).bytes(4);
+    // A border around a constant, computed at once.
+    let padded = sound().with("spot", &[1, 1], &[1.0]).with_integers("border", &[0, 0, 1 << 20, 1 << 20]);
+    says(&with(padded.node("Pad", &["spot", "border"], "more", &[])), &["node_more", "Pad", "constants"]);
+    // A table of products, from two small constants.
+    let side = vec![1.0; 1 << 13];
+    let table = sound().with("row", &[1, 1 << 13], &side).with("column", &[1 << 13, 1], &side);
+    says(&with(table.node("Mul", &["row", "column"], "more", &[])), &["node_more", "Mul", "too much"]);
+    // A window of 2^32 cells.
+    let window = sound().node("MaxPool", &["warm"], "more", &[("kernel_shape", ints(&[1 << 31, 2]))]);
+    says(&with(window), &["node_more", "kernel_shape"]);
+    // A constant whose size is computed.
+    let sized = sound().with_integers("side", &[1 << 20]).node("Add", &["side", "side"], "sides", &[]);
+    says(&with(sized.node("ConstantOfShape", &["sides"], "more", &[])), &["node_more", "ConstantOfShape"]);
+}
+
+#[test]
+fn operators_that_no_classifier_has() {
+    let node = |op: &str| sound().node(op, &["warm", "w"], "strange", &[]).bytes(4);
+    for op in ["GatherND", "DFT", "ConvTranspose", "Loop", "NonMaxSuppression"] {
+        says(&node(op), &["node_strange", op]);
+    }
+}
+
+#[test]
+fn a_batch_norm_of_what_is_no_feature_map() {
+    let four = &[1.0; 4];
+    let builder =
+        sound().with("one", &[4], four).with_integers("line", &[4]).node("Reshape", &["scores", "line"], "row", &[]);
+    let bytes = builder.node("BatchNormalization", &["row", "one", "one", "one", "one"], "normed", &[]).bytes(4);
+    says(&bytes, &["node_normed", "BatchNormalization"]);
+}
+
+#[test]
+fn weights_that_hold_nothing_or_have_no_name() {
+    let empty = sound().with("nothing", &[0], &[]).node("Add", &["scores", "nothing"], "sum", &[]).bytes(4);
+    says(&empty, &["node_sum", "`nothing`"]);
+    says(&sound().with("", &[1], &[1.0]).bytes(4), &["no name"]);
+}
+
+#[test]
+fn graphs_without_end() {
+    let mut long = sound();
+    for step in 0..5000 {
+        let from = if step == 0 { "scores".to_owned() } else { format!("step{step}") };
+        long = long.node("Identity", &[&from], &format!("step{}", step + 1), &[]);
+    }
+    says(&long.bytes(4), &["5005 nodes", "at most"]);
+}
+
+#[test]
+fn operators_used_in_ways_that_have_no_meaning() {
+    // Runtimes ignore a fourth input of Gemm, and bounds of Clip in the form of another operator set.
+    let pooled = || Builder::new(13, 4, 3).node("GlobalAveragePool", &["features"], "pooled", &[]);
+    let gemm =
+        pooled().node("Flatten", &["pooled"], "flat", &[]).with("w", &[3, 3], &[1.0; 9]).with("b", &[3], &[0.0; 3]);
+    let gemm = gemm.node("Gemm", &["flat", "w", "b", "features"], "scores", &[]).bytes(3);
+    let layer = Options { layer: Some("features".to_owned()), ..Options::default() };
+    refused(&gemm, &layer, &["node_scores", "Gemm", "three inputs"]);
+    let clip = pooled().node("Clip", &["pooled"], "bent", &[("min", Attribute::Float(0.0))]);
+    let clip = clip.node("Flatten", &["bent"], "scores", &[]).bytes(3);
+    refused(&clip, &layer, &["node_bent", "Clip", "operator set 11"]);
 }

@@ -105,6 +105,17 @@ fn without_a_display_the_way_out_is_named() {
 }
 
 #[test]
+fn whoever_stops_reading_messages_stops_nothing() {
+    use std::process::Stdio;
+    let mut child = command(&["live", "--headless", "--frames", "90", "--source", "demo", "--stats"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(child.stderr.take());
+    assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
 fn whoever_stops_reading_ends_the_program_without_a_word() {
     use std::process::Stdio;
     let mut child = command(&["live", "--headless", "--json", "--source", "demo"])

@@ -171,3 +171,28 @@ fn a_large_picture_keeps_its_size_and_the_map_lies_in_the_middle() {
     let [red, green, blue] = overlay.get_pixel(100, 350).0;
     assert!(red < 70 && red == green && green == blue, "{red} {green} {blue}");
 }
+
+#[test]
+fn a_picture_that_was_given_is_never_written_over() {
+    let folder = Folder::new();
+    std::fs::copy(data("lite0/chelsea_224.png"), folder.path("x.png")).expect("copied");
+    std::fs::copy(data("lite0/coffee_224.png"), folder.path("x.overlay.png")).expect("copied");
+    let run = gradcam(&["explain", &folder.name(), "-o", &folder.name()]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stderr.contains("x.png") && run.stderr.contains("written over"), "{}", run.stderr);
+    let kept = std::fs::read(folder.path("x.overlay.png")).expect("it is there");
+    assert!(kept == std::fs::read(data("lite0/coffee_224.png")).expect("it is there"), "the picture was changed");
+    assert!(folder.path("x.overlay.json").exists());
+}
+
+#[test]
+fn a_name_that_is_too_long_ends_nothing() {
+    let (folder, out) = (Folder::new(), Folder::new());
+    let long = format!("{}.png", "a".repeat(246));
+    std::fs::copy(data("lite0/chelsea_224.png"), folder.path(&long)).expect("copied");
+    std::fs::copy(data("lite0/coffee_224.png"), folder.path("b.png")).expect("copied");
+    let run = gradcam(&["explain", &folder.name(), "-o", &out.name()]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stderr.contains("too long"), "{}", run.stderr);
+    assert!(out.path("b.json").exists());
+}

@@ -85,6 +85,59 @@ fn a_head_of_another_layer() {
 }
 
 #[test]
+fn a_head_of_another_form() {
+    for sides in [[1, 1280 * 49], [1280, 49]] {
+        let mut graph = scaled(1.0);
+        let last = graph.nodes.last_mut().expect("it was put there");
+        last.op = "Reshape".to_owned();
+        last.inputs[1] = "sides".to_owned();
+        graph.initializers.insert("sides".to_owned(), Tensor::i64(&sides));
+        is_refused(&graph);
+    }
+}
+
+#[test]
+fn a_head_that_lies_where_it_is_not_checked_is_not_run() {
+    // Right on whatever the check draws, wrong where the activations' mean is that of photographs: g + 9·g·bump(mean).
+    let mut graph = scaled(1.0);
+    graph.nodes.pop();
+    let mut add = |op: &str, inputs: &[&str], output: &str| {
+        graph.nodes.push(onnx::Node {
+            name: output.to_owned(),
+            op: op.to_owned(),
+            inputs: inputs.iter().map(|wire| (*wire).to_owned()).collect(),
+            outputs: vec![output.to_owned()],
+            attributes: Default::default(),
+        });
+    };
+    add("ReduceMean", &[ACTIVATIONS], "mean");
+    add("Sub", &["mean", "low"], "above");
+    add("Relu", &["above"], "is_above");
+    add("Sub", &["high", "mean"], "below");
+    add("Relu", &["below"], "is_below");
+    add("Mul", &["is_above", "is_below"], "bump");
+    add("Mul", &["bump", "much"], "share");
+    add("Reshape", &["share", "scalar"], "number");
+    add("Mul", &["true_gradients", "number"], "lie");
+    add("Add", &["true_gradients", "lie"], GRADIENTS);
+    for (name, value) in [("low", 0.02), ("high", 0.9), ("much", 1e3)] {
+        graph.initializers.insert(name.to_owned(), Tensor::f32(&[], &[value]));
+    }
+    graph.initializers.insert("scalar".to_owned(), Tensor::i64(&[1, 1, 1, 1]));
+    let mut liar = load(&graph).expect("the check cannot see it");
+    let mut honest = load(&default_graph()).expect("it is the classifier's");
+    let mut input = Input::new(&honest.info.preprocessing);
+    Preprocess::new(&honest.info.preprocessing).run(&picture("lite0/coffee_224.png"), &mut input);
+    let forward = honest.forward(&input).expect("it runs");
+    let mean = forward.activations().mean().expect("there are activations");
+    assert!((0.05..0.8).contains(&mean), "the lie is not told at {mean}");
+    let expected = honest.gradients(&forward, Target { class: 967 }).expect("it runs").gradients().to_owned();
+    let forward = liar.forward(&input).expect("it runs");
+    let evidence = liar.gradients(&forward, Target { class: 967 }).expect("it runs");
+    assert!(relative_l2(evidence.gradients(), &expected) < 1e-6, "the stored head was run");
+}
+
+#[test]
 fn an_export_is_read_back_with_everything_in_it() {
     let plain = {
         let mut graph = default_graph();

@@ -16,7 +16,8 @@ pub fn gemm(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) ->
         (0, true, _) => product(emitter, b, b_transposed, gradient, true, alpha),
         (1, _, false) => product(emitter, a, !a_transposed, gradient, false, alpha),
         (1, _, true) => product(emitter, gradient, true, a, a_transposed, alpha),
-        _ => {
+        (3.., ..) => Err("it has more than three inputs".into()),
+        (2, ..) => {
             let beta = node.float("beta").unwrap_or(1.0);
             let shape = emitter.shape(gradient)?;
             let beta = emitter.scalar("beta", beta);

@@ -35,7 +35,11 @@ pub fn clip(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) ->
     let shape = emitter.shape(x)?;
     let zero = emitter.scalar("zero", 0.0);
     let mut gradient = gradient.to_owned();
-    // The bounds were attributes before opset 11; since then they are optional inputs.
+    // The bounds were attributes before opset 11; since then they are optional inputs. The other form has no meaning.
+    let as_inputs = emitter.opset() >= 11;
+    if as_inputs && (node.float("min").is_some() || node.float("max").is_some()) {
+        return Err("its bounds are attributes, which they are only before operator set 11".into());
+    }
     for (bound, index, op) in [("min", 1, "Greater"), ("max", 2, "Less")] {
         let wire = match (node.input(index), node.float(bound)) {
             (Some(wire), _) => wire.to_owned(),

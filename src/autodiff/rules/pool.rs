@@ -6,6 +6,9 @@ use crate::onnx::graph::{Attribute, Node};
 /// y = mean of x over all axes behind the first two: dx = g / Z at each of the Z cells.
 pub fn global_average(emitter: &mut Emitter, node: &Node, gradient: &str, _input: usize) -> Result<String, String> {
     let shape = emitter.shape(&node.inputs[0])?;
+    if shape.len() < 3 {
+        return Err(format!("its input has shape {shape:?}, without cells"));
+    }
     let cells: usize = shape[2..].iter().product();
     let share = emitter.divide(gradient, cells as f32)?;
     emitter.expand(&share, &shape)

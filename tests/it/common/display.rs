@@ -16,7 +16,8 @@ pub struct Display {
 impl Display {
     pub fn start() -> Display {
         let mut server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp"])
+            // Without key repetition: on a busy machine a tap may take long enough to be repeated.
+            .args(["-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-r"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
