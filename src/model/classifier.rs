@@ -31,8 +31,9 @@ impl Classifier {
         let metadata = Metadata::read(&graph)?;
         let mut stored_head = take_head(&mut graph);
         if stored_head.is_some() && !keep_head {
-            let name = metadata.layer.as_deref().filter(|name| !graph.wires().contains(name));
-            graph.rename(ACTIVATIONS, name.unwrap_or("activations_stored"));
+            let name = metadata.layer.as_deref().filter(|name| !name.is_empty() && !graph.wires().contains(name));
+            let name = name.map_or_else(|| graph.free_name(ACTIVATIONS), str::to_owned);
+            graph.rename(ACTIVATIONS, &name);
             stored_head = None;
         }
         fix_picture(&mut graph, &metadata)?;

@@ -181,9 +181,8 @@ fn name_activations(graph: &mut Graph, wire: &str, shapes: &mut HashMap<String, 
     };
     for reserved in [ACTIVATIONS, GRADIENTS, TARGET] {
         if reserved != wire && graph.wires().contains(reserved) {
-            let free =
-                (1..).map(|count| format!("{reserved}_{count}")).find(|name| !graph.wires().contains(name.as_str()));
-            rename(graph, reserved, &free.expect("there are more numbers than wires"));
+            let free = graph.free_name(reserved);
+            rename(graph, reserved, &free);
         }
     }
     if wire != ACTIVATIONS {

@@ -198,6 +198,13 @@ impl Graph {
         ports.chain(nodes).chain(self.initializers.keys().map(String::as_str)).collect()
     }
 
+    /// `base` with a number behind it that no wire has.
+    pub fn free_name(&self, base: &str) -> String {
+        let wires = self.wires();
+        let mut names = (1..).map(|count| format!("{base}_{count}"));
+        names.find(|name| !wires.contains(name.as_str())).expect("there are more numbers than wires")
+    }
+
     /// Renames a wire wherever it stands.
     pub fn rename(&mut self, from: &str, to: &str) {
         let swap = |wire: &mut String| {

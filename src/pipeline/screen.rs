@@ -199,6 +199,8 @@ impl<'a> Screen<'a> {
 
     fn snapshot(&mut self, view: &View) {
         let Some(frame) = self.frame.clone() else { return };
+        // What other keys have just changed belongs into the picture too.
+        self.draw(view);
         let map = self.explained.as_ref().map(|explained| &explained.map);
         let json = self.report(view, &frame, map);
         let stem = format!("gradcam-{}", jiff::Zoned::now().strftime("%Y%m%d-%H%M%S"));
