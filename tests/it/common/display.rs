@@ -3,6 +3,7 @@
 use image::RgbImage;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Waiting is for a condition, and this long at most.
@@ -11,13 +12,20 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub struct Display {
     server: Child,
     name: String,
+    /// Windows are tried one at a time, so that each has the machine for itself.
+    _turn: MutexGuard<'static, ()>,
 }
+
+static TURN: Mutex<()> = Mutex::new(());
 
 impl Display {
     pub fn start() -> Display {
+        // A test that failed on its turn has no hold on the next.
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let mut server = Command::new("Xvfb")
-            // Without key repetition: on a busy machine a tap may take long enough to be repeated.
-            .args(["-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-r"])
+            // Without key repetition: on a busy machine a tap may take long enough to be repeated. Without a reset when
+            // the last client goes: the first to come are tools that look for the window and go again.
+            .args(["-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-r", "-noreset"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -25,7 +33,7 @@ impl Display {
         let mut number = String::new();
         let stdout = server.stdout.take().expect("it is piped");
         BufReader::new(stdout).read_line(&mut number).expect("the server tells its number");
-        Display { server, name: format!(":{}", number.trim()) }
+        Display { server, name: format!(":{}", number.trim()), _turn: turn }
     }
 
     pub fn on(&self, command: &mut Command) -> Child {
