@@ -1,11 +1,11 @@
 //! `gradcam explain`: pictures → overlays, raw maps and numbers.
 
 use super::model::ModelArgs;
-use super::{FAILURE, PARTLY, SUCCESS, parse_roi, say};
+use super::view::ViewArgs;
+use super::{FAILURE, PARTLY, SUCCESS, say};
 use crate::cam::methods::{self, Method};
 use crate::error::{Error, Result};
-use crate::frame::Rect;
-use crate::overlay::{Canvas, Colormap, Look, Overlay};
+use crate::overlay::{Canvas, Look, Overlay};
 use crate::pipeline::explainer::Explainer;
 use crate::pipeline::report::{Report, TimesReport};
 use crate::pipeline::stats::Stage;
@@ -29,21 +29,11 @@ pub struct Explain {
     output: PathBuf,
     #[command(flatten)]
     model: ModelArgs,
-    /// Class number or label to explain [default: the best class of each picture]
-    #[arg(long, value_name = "CLASS")]
-    target: Option<String>,
-    /// grad-cam, grad-cam++
-    #[arg(long, value_name = "NAME", default_value = "grad-cam")]
-    method: String,
+    #[command(flatten)]
+    view: ViewArgs,
     /// Keep what speaks against the class: negative values in the map, a second colour in the overlay
     #[arg(long)]
     signed: bool,
-    /// Region of interest in pixels; its share of the heat is reported
-    #[arg(long, value_name = "X,Y,W,H", value_parser = parse_roi)]
-    roi: Option<Rect>,
-    /// Colour map: turbo, viridis, inferno, magma, cividis, jet
-    #[arg(long, value_name = "NAME", default_value_t = Colormap::default())]
-    colormap: Colormap,
     /// Also print the results to standard output, one JSON object a line
     #[arg(long)]
     json: bool,
@@ -51,9 +41,9 @@ pub struct Explain {
 
 impl Explain {
     pub fn run(self) -> anyhow::Result<u8> {
-        let method = methods::find(&self.method)?;
+        let method = methods::find(&self.view.method)?;
         let engine = self.model.engine()?;
-        let target = self.target.as_deref().map(|name| engine.info.class(name)).transpose()?;
+        let target = self.view.class(&engine.info)?;
         let mut work = Work {
             explainer: Explainer::new(engine, Selector::new(target))?,
             method,
@@ -152,13 +142,13 @@ impl Work<'_> {
         let (map, stages) = self.explainer.explain(&frame, self.method)?;
         stages.into_iter().for_each(|(stage, duration)| times.add(stage, duration));
 
-        let Explain { signed, colormap, roi, output, .. } = self.arguments;
+        let Explain { signed, view, output, .. } = self.arguments;
         let start = Instant::now();
-        let look = Look { colormap: *colormap, signed: *signed, ..Look::default() };
+        let look = Look { colormap: view.colormap, signed: *signed, ..Look::default() };
         self.overlay.draw(&frame, Some(&map), &look, None, &mut self.canvas);
         times.add(Stage::Overlay, start.elapsed());
 
-        let report = Report::new(&path.display().to_string(), self.explainer.info(), &map, *roi, times);
+        let report = Report::new(&path.display().to_string(), self.explainer.info(), &map, view.roi, times);
         let name = self.free_name(path);
         let beside = |ending: &str| output.join(format!("{name}.{ending}"));
         if beside("overlay.png").canonicalize().is_ok_and(|path| self.inputs.contains(&path)) {

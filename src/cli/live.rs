@@ -1,12 +1,12 @@
 //! `gradcam live`: a source, explained while it runs.
 
 use super::model::ModelArgs;
-use super::{SUCCESS, parse_roi, print_stages, say};
+use super::view::ViewArgs;
+use super::{SUCCESS, print_stages, say};
 use crate::cam::methods;
 use crate::clock::SystemClock;
-use crate::frame::Rect;
 use crate::model::Info;
-use crate::overlay::{Colormap, Look};
+use crate::overlay::Look;
 use crate::pipeline::explainer::Explainer;
 use crate::pipeline::live::{self, Controls, View};
 use crate::pipeline::report::{Report, TimesReport};
@@ -35,21 +35,14 @@ pub struct Live {
     source: Option<String>,
     #[command(flatten)]
     model: ModelArgs,
-    /// Class number or label to explain [default: the best class, without flickering]
-    #[arg(long, value_name = "CLASS")]
-    target: Option<String>,
-    /// grad-cam, grad-cam++
-    #[arg(long, value_name = "NAME", default_value = "grad-cam")]
-    method: String,
+    #[command(flatten)]
+    view: ViewArgs,
     /// Size asked of the camera
     #[arg(long, value_name = "WxH", value_parser = parse_size)]
     size: Option<(u32, u32)>,
     /// Frames per second asked of the camera
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     fps: Option<u32>,
-    /// Colour map: turbo, viridis, inferno, magma, cividis, jet
-    #[arg(long, value_name = "NAME", default_value_t = Colormap::default())]
-    colormap: Colormap,
     /// Opacity of full heat, 0 to 1
     #[arg(long, value_name = "X", default_value_t = Look::default().opacity, value_parser = parse_share)]
     opacity: f32,
@@ -62,9 +55,6 @@ pub struct Live {
     /// Folder for snapshots (key s)
     #[arg(long, value_name = "DIR", default_value = "snapshots")]
     snapshots: PathBuf,
-    /// Region of interest in pixels; its share of the heat is reported
-    #[arg(long, value_name = "X,Y,W,H", value_parser = parse_roi)]
-    roi: Option<Rect>,
     /// Print the times of the stages at the end
     #[arg(long)]
     stats: bool,
@@ -91,9 +81,9 @@ impl Live {
             fps: self.fps,
         };
         let source = source::open(&self.source()?, &request, clock.clone(), shutdown.clone())?;
-        let method = methods::find(&self.method)?;
+        let method = methods::find(&self.view.method)?;
         let engine = self.model.engine()?;
-        let locked = self.target.as_deref().map(|name| engine.info.class(name)).transpose()?;
+        let locked = self.view.class(&engine.info)?;
         let info = engine.info.clone();
         let explainer = Explainer::new(engine, Selector::new(locked))?.following();
         let controls = Controls { method, locked, frozen: None };
@@ -118,8 +108,8 @@ impl Live {
     }
 
     fn window(&self, view: View, info: &Info, start: Instant) -> anyhow::Result<()> {
-        let look = Look { colormap: self.colormap, opacity: self.opacity, flip: self.flip, ..Look::default() };
-        let settings = Settings { look, sync: self.sync, snapshots: self.snapshots.clone(), roi: self.roi, start };
+        let look = Look { colormap: self.view.colormap, opacity: self.opacity, flip: self.flip, ..Look::default() };
+        let settings = Settings { look, sync: self.sync, snapshots: self.snapshots.clone(), roi: self.view.roi, start };
         Screen::new(info, settings).run(view, "gradcam")
     }
 
@@ -135,7 +125,7 @@ impl Live {
             if self.json {
                 let mut times = TimesReport::default();
                 result.times.iter().for_each(|(stage, duration)| times.add(*stage, *duration));
-                let report = Report::new(&view.capture().source, info, &result.map, self.roi, times);
+                let report = Report::new(&view.capture().source, info, &result.map, self.view.roi, times);
                 let out = &mut std::io::stdout().lock();
                 serde_json::to_writer(&mut *out, &report.of_frame(&result.map))?;
                 writeln!(out)?;

@@ -7,6 +7,7 @@ mod export;
 mod inspect;
 mod live;
 mod model;
+mod view;
 
 use crate::error::Error;
 use crate::pipeline::stats::{Percentiles, Stages};
@@ -96,17 +97,6 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
                 .is_some_and(|json| json.io_error_kind() == Some(std::io::ErrorKind::BrokenPipe))
     };
     error.chain().any(io)
-}
-
-/// Parses `x,y,width,height` in pixels.
-fn parse_roi(text: &str) -> Result<crate::frame::Rect, String> {
-    let numbers: Result<Vec<f32>, _> = text.split(',').map(|part| part.trim().parse::<f32>()).collect();
-    match numbers.as_deref() {
-        Ok([x, y, width, height]) if [x, y].iter().all(|side| side.is_finite()) && *width > 0.0 && *height > 0.0 => {
-            Ok(crate::frame::Rect { x: *x, y: *y, width: *width, height: *height })
-        }
-        _ => Err("expected x,y,width,height in pixels, such as 0,0,320,240".to_owned()),
-    }
 }
 
 /// The times of the stages as a table.

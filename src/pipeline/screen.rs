@@ -31,7 +31,7 @@ pub struct Settings {
     /// Where snapshots go.
     pub snapshots: PathBuf,
     pub roi: Option<Rect>,
-    /// How long `start` is ago when the view opens is logged with the first map.
+    /// When the program started: the log tells how long the first map took.
     pub start: Instant,
 }
 

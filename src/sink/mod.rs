@@ -19,9 +19,6 @@ pub struct Shown<'a> {
 
 /// Takes canvases one after another.
 pub trait Sink {
-    /// What messages call it, e.g. `window`.
-    fn name(&self) -> &'static str;
-
-    /// Takes one canvas. An error is final for this sink; the others go on.
+    /// Takes one canvas. An error is final for this sink.
     fn show(&mut self, shown: &Shown) -> Result<()>;
 }

@@ -138,10 +138,6 @@ impl Window {
 }
 
 impl Sink for Window {
-    fn name(&self) -> &'static str {
-        "window"
-    }
-
     /// Shows the canvas and handles what the user did. Waits where calls come faster than 120 a second.
     fn show(&mut self, shown: &Shown) -> Result<()> {
         let canvas = shown.canvas;
