@@ -3,10 +3,34 @@
 use ndarray::ArrayView1;
 use std::time::Duration;
 
-/// What is explained: one class's score.
+/// What is explained: one class's score, or by how much it is above another's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Target {
     pub class: usize,
+    /// The class whose score is taken off: a contrast.
+    pub against: Option<usize>,
+}
+
+impl Target {
+    /// The score of one class.
+    pub fn class(class: usize) -> Target {
+        Target { class, against: None }
+    }
+
+    /// The explained number, of the scores `[C]`.
+    pub fn score(self, scores: ArrayView1<f32>) -> f32 {
+        scores[self.class] - self.against.map_or(0.0, |against| scores[against])
+    }
+
+    /// The weights of the scores, `[C]`, that the gradient head takes: 1 for the class, −1 for the one that is taken off.
+    pub fn weights(self, classes: usize) -> Vec<f32> {
+        let mut weights = vec![0.0; classes];
+        weights[self.class] += 1.0;
+        if let Some(against) = self.against {
+            weights[against] -= 1.0;
+        }
+        weights
+    }
 }
 
 /// By how much a challenger's score must be higher to be shown at once, in score units.
@@ -17,30 +41,30 @@ const PATIENCE: Duration = Duration::from_millis(600);
 /// Follows the best class without flickering between two that are close, or stays with a locked one.
 #[derive(Debug, Default)]
 pub struct Selector {
-    locked: Option<usize>,
+    locked: Option<Target>,
     current: Option<usize>,
     /// The class that leads the current one, and since when.
     challenger: Option<(usize, Duration)>,
 }
 
 impl Selector {
-    pub fn new(locked: Option<usize>) -> Selector {
+    pub fn new(locked: Option<Target>) -> Selector {
         Selector { locked, ..Selector::default() }
     }
 
-    /// Explains `class` whatever the scores are; `None` follows the best class again.
-    pub fn lock(&mut self, class: Option<usize>) {
-        *self = Selector::new(class);
+    /// Explains `target` whatever the scores are; `None` follows the best class again.
+    pub fn lock(&mut self, target: Option<Target>) {
+        *self = Selector::new(target);
     }
 
-    pub fn locked(&self) -> Option<usize> {
+    pub fn locked(&self) -> Option<Target> {
         self.locked
     }
 
     /// The target for `scores` (`[C]`, at least one) of a frame taken at `now`.
     pub fn choose(&mut self, scores: ArrayView1<f32>, now: Duration) -> Target {
-        if let Some(class) = self.locked {
-            return Target { class };
+        if let Some(target) = self.locked {
+            return target;
         }
         let best = best(scores);
         let current = self.current.filter(|class| *class < scores.len()).unwrap_or(best);
@@ -60,7 +84,7 @@ impl Selector {
             self.challenger = None;
         }
         self.current = Some(class);
-        Target { class }
+        Target::class(class)
     }
 }
 
@@ -111,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_locked_class_stays() {
-        let mut selector = Selector::new(Some(1));
+        let mut selector = Selector::new(Some(Target::class(1)));
         assert_eq!(selector.choose(array![9.0, 0.0].view(), at(0)).class, 1);
         selector.lock(None);
         assert_eq!(selector.choose(array![9.0, 0.0].view(), at(33)).class, 0);

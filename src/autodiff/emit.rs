@@ -1,6 +1,6 @@
 //! What rules write with: nodes, constants, and the few operations whose form depends on the opset.
 
-use crate::onnx::graph::{Attribute, Graph, Node, Tensor};
+use crate::onnx::graph::{Attribute, Facts, Graph, Node, Tensor};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 type Outcome<T> = Result<T, String>;
@@ -18,13 +18,9 @@ pub struct Emitter<'a> {
 }
 
 impl<'a> Emitter<'a> {
-    pub(super) fn new(
-        graph: &'a Graph,
-        shapes: &HashMap<String, Vec<usize>>,
-        seed: &str,
-        seed_shape: &[usize],
-    ) -> Emitter<'a> {
-        let mut shapes = shapes.clone();
+    pub(super) fn new(graph: &'a Graph, facts: &Facts, seed: &str, seed_shape: &[usize]) -> Emitter<'a> {
+        let mut shapes: HashMap<String, Vec<usize>> =
+            facts.iter().map(|(wire, fact)| (wire.clone(), fact.shape.clone())).collect();
         shapes.insert(seed.to_owned(), seed_shape.to_vec());
         Emitter {
             graph,
@@ -96,6 +92,30 @@ impl<'a> Emitter<'a> {
         name
     }
 
+    /// A new node without attributes that works element by element, its inputs broadcast against each other.
+    pub fn apply(&mut self, op: &str, inputs: &[&str]) -> Outcome<String> {
+        let mut shape: Vec<usize> = Vec::new();
+        for wire in inputs {
+            let mut own = self.shape(wire)?;
+            while own.len() < shape.len() {
+                own.insert(0, 1);
+            }
+            while shape.len() < own.len() {
+                shape.insert(0, 1);
+            }
+            for (side, own) in shape.iter_mut().zip(own) {
+                *side = if *side == 1 { own } else { *side };
+            }
+        }
+        Ok(self.node(op, inputs, &[], &shape))
+    }
+
+    /// `wire` where `condition` holds, elsewhere 0.
+    pub fn only_where(&mut self, condition: &str, wire: &str) -> Outcome<String> {
+        let zero = self.scalar("zero", 0.0);
+        self.apply("Where", &[condition, wire, &zero])
+    }
+
     /// The sum of two wires of one shape.
     pub fn add(&mut self, left: &str, right: &str) -> Outcome<String> {
         let shape = self.shape(left)?;
@@ -150,14 +170,19 @@ impl<'a> Emitter<'a> {
         }
         let mut kept = from.clone();
         axes.iter().for_each(|axis| kept[*axis as usize] = 1);
-        // The axes of ReduceSum became an input in opset 13.
-        let sum = if self.opset() >= 13 {
-            let axes = self.constant("axes", Tensor::i64(&axes));
-            self.node("ReduceSum", &[wire, &axes], &[("keepdims", Attribute::Int(1))], &kept)
-        } else {
-            let attributes = [("axes", Attribute::Ints(axes)), ("keepdims", Attribute::Int(1))];
-            self.node("ReduceSum", &[wire], &attributes, &kept)
-        };
+        let sum = self.sum_over(wire, &axes, &kept);
         self.reshape(&sum, shape)
+    }
+
+    /// Sums over `axes` (from 0 on), which keep the length 1 in the resulting shape `kept`.
+    pub fn sum_over(&mut self, wire: &str, axes: &[i64], kept: &[usize]) -> String {
+        // The axes of ReduceSum became an input in opset 13.
+        if self.opset() >= 13 {
+            let axes = self.constant("axes", Tensor::i64(axes));
+            self.node("ReduceSum", &[wire, &axes], &[("keepdims", Attribute::Int(1))], kept)
+        } else {
+            let attributes = [("axes", Attribute::Ints(axes.to_vec())), ("keepdims", Attribute::Int(1))];
+            self.node("ReduceSum", &[wire], &attributes, kept)
+        }
     }
 }

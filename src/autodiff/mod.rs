@@ -7,24 +7,28 @@ pub mod emit;
 pub mod rules;
 
 use crate::error::{Error, Result};
-use crate::onnx::graph::{Graph, Node, Port};
+use crate::onnx::graph::{ElementType, Facts, Graph, Node, Port};
 use crate::onnx::{ACTIVATIONS, GRADIENTS, TARGET};
 use emit::Emitter;
 use std::collections::{HashMap, HashSet};
 
 /// Adds the gradient head: the input `target` (shape of the scores) and the output `gradients` =
-/// d(Σ target·scores)/d activations. `graph` holds the wire `activations`; `shapes` the shape of every f32 wire.
+/// d(Σ target·scores)/d activations. `graph` holds the wire `activations`; `facts` tell what each wire carries.
+///
+/// Integers and truth values that depend on the activations (a comparison, a rounded number) are constant but for
+/// jumps: no gradient goes through them, as in PyTorch.
 ///
 /// # Errors
 /// [`Error::UnsupportedOperator`] for a node between the target layer and the scores that has no rule;
 /// [`Error::Model`] where the scores do not depend on the target layer.
-pub fn append_head(graph: &mut Graph, scores: &str, shapes: &HashMap<String, Vec<usize>>) -> Result<()> {
+pub fn append_head(graph: &mut Graph, scores: &str, facts: &Facts) -> Result<()> {
     let file = graph.file.clone();
     let shape_of = |wire: &str| {
-        shapes.get(wire).ok_or_else(|| Error::model(&file, format!("the shape of wire `{wire}` is not known")))
+        let fact = facts.get(wire).map(|fact| fact.shape.clone());
+        fact.ok_or_else(|| Error::model(&file, format!("the shape of wire `{wire}` is not known")))
     };
-    let scores_shape = shape_of(scores)?.clone();
-    let activations_shape = shape_of(ACTIVATIONS)?.clone();
+    let scores_shape = shape_of(scores)?;
+    let activations_shape = shape_of(ACTIVATIONS)?;
 
     let behind = graph.behind(&[ACTIVATIONS]);
     let needed = graph.before(&[scores], &[ACTIVATIONS]);
@@ -36,7 +40,7 @@ pub fn append_head(graph: &mut Graph, scores: &str, shapes: &HashMap<String, Vec
         between.iter().flat_map(|at| &graph.nodes[*at].outputs).map(String::as_str).collect();
     active.insert(ACTIVATIONS);
 
-    let mut emitter = Emitter::new(graph, shapes, TARGET, &scores_shape);
+    let mut emitter = Emitter::new(graph, facts, TARGET, &scores_shape);
     let mut gradients: HashMap<String, String> = HashMap::from([(scores.to_owned(), TARGET.to_owned())]);
     for index in (0..graph.nodes.len()).rev().filter(|index| between.contains(index)) {
         let node = &graph.nodes[index];
@@ -52,7 +56,15 @@ pub fn append_head(graph: &mut Graph, scores: &str, shapes: &HashMap<String, Vec
         let Some(gradient) = gradients.get(&node.outputs[0]).cloned() else { continue };
         let rule = rules::find(&node.op).ok_or_else(|| refuse("there is no gradient rule for it".into()))?;
         emitter.begin(node);
-        for (input, wire) in node.inputs.iter().enumerate().filter(|(_, wire)| active.contains(wire.as_str())) {
+        let jumps = |wire: &str| {
+            let kind = facts.get(wire).map(|fact| fact.kind);
+            matches!(
+                kind,
+                Some(ElementType::I8 | ElementType::U8 | ElementType::I32 | ElementType::I64 | ElementType::Bool)
+            )
+        };
+        let varies = |wire: &str| active.contains(wire) && !jumps(wire);
+        for (input, wire) in node.inputs.iter().enumerate().filter(|(_, wire)| varies(wire)) {
             let share = rule(&mut emitter, node, &gradient, input).map_err(refuse)?;
             if emitter.shape(&share).map_err(refuse)? != emitter.shape(wire).map_err(refuse)? {
                 return Err(refuse(format!("the gradient of its input {input} has another shape than the input")));

@@ -141,6 +141,7 @@ mod tests {
             unit: Unit::Score,
             method: "grad-cam",
             target: Ranked { class: 0, label: String::new(), logit: 0.0, probability: 0.0 },
+            against: None,
             top: Vec::new(),
             scale: 1.0,
             gate: 1.0,

@@ -51,6 +51,8 @@ pub struct HeatMap {
     pub method: &'static str,
     /// The class that is explained.
     pub target: Ranked,
+    /// The class whose score is taken off, in a contrast.
+    pub against: Option<Ranked>,
     /// The best classes, highest score first.
     pub top: Vec<Ranked>,
     /// The value that is drawn with full heat (> 0). Values at or below 0 are cold.
@@ -104,6 +106,7 @@ pub fn heat_map(
         unit: method.unit(),
         method: method.name(),
         target: ranked(evidence.target.class),
+        against: evidence.target.against.map(ranked),
         top: best(scores, top).into_iter().map(ranked).collect(),
         scale: floor,
         gate: gate(found, contrast, null),

@@ -36,7 +36,7 @@ pub fn measure(engine: &mut Engine) -> Result<NullLevels> {
             let scores = forward.scores();
             contrast = contrast.max(super::contrast(forward.activations()));
             found.push(log_sum_exp(scores) - (scores.len() as f32).ln());
-            let target = Target { class: best(scores) };
+            let target = Target::class(best(scores));
             let evidence = engine.gradients(&forward, target)?;
             for method in ALL {
                 let map = method.map(forward.activations(), evidence.gradients());

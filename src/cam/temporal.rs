@@ -58,6 +58,7 @@ mod tests {
             unit: Unit::Score,
             method: "grad-cam",
             target: Ranked { class: 1, label: String::new(), logit: 0.0, probability: 0.0 },
+            against: None,
             top: Vec::new(),
             scale,
             gate,

@@ -43,7 +43,7 @@ impl Explain {
     pub fn run(self) -> anyhow::Result<u8> {
         let method = methods::find(&self.view.method)?;
         let engine = self.model.engine()?;
-        let target = self.view.class(&engine.info)?;
+        let target = self.view.target(&engine.info)?;
         let mut work = Work {
             explainer: Explainer::new(engine, Selector::new(target))?,
             method,

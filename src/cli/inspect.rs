@@ -74,12 +74,12 @@ impl Inspect {
     }
 
     fn report(&self, file: &str, bytes: &[u8]) -> anyhow::Result<Report> {
-        let Classifier { graph, scores, classes, shapes, metadata, stored_head } =
+        let Classifier { graph, scores, classes, facts, metadata, stored_head } =
             Classifier::read(file, bytes, self.options.layer.is_none())?;
         let chosen = match (&self.options.layer, &stored_head) {
-            (Some(name), _) => layers::named(&graph, name, &shapes),
-            (None, Some(_)) => layers::named(&graph, ACTIVATIONS, &shapes),
-            (None, None) => layers::automatic(&graph, &scores, classes, &shapes),
+            (Some(name), _) => layers::named(&graph, name, &facts),
+            (None, Some(_)) => layers::named(&graph, ACTIVATIONS, &facts),
+            (None, None) => layers::automatic(&graph, &scores, classes, &facts),
         };
         let mut without_rule: BTreeMap<String, Vec<String>> = BTreeMap::new();
         if let Ok(layer) = &chosen {
@@ -93,7 +93,7 @@ impl Inspect {
         let explained = self.options.model(file, bytes).and_then(|model| {
             let mut engine = Engine::new(&model, 1)?;
             let forward = engine.forward(&checkered(&model.info.preprocessing))?;
-            let target = Target { class: best(forward.scores()) };
+            let target = Target::class(best(forward.scores()));
             Ok((engine.completeness(&forward, target)?, model.info))
         });
         let (completeness_error, info, refused) = match explained {
@@ -123,7 +123,7 @@ impl Inspect {
             licence,
             source_sha256,
             labelled: labels.is_some(),
-            layers: layers::all(&graph, &scores, &shapes),
+            layers: layers::all(&graph, &scores, &facts),
         })
     }
 }

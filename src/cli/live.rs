@@ -83,7 +83,7 @@ impl Live {
         let source = source::open(&self.source()?, &request, clock.clone(), shutdown.clone())?;
         let method = methods::find(&self.view.method)?;
         let engine = self.model.engine()?;
-        let locked = self.view.class(&engine.info)?;
+        let locked = self.view.target(&engine.info)?;
         let info = engine.info.clone();
         let explainer = Explainer::new(engine, Selector::new(locked))?.following();
         let controls = Controls { method, locked, frozen: None };

@@ -1,14 +1,16 @@
 //! The options that say what to explain and how to show it.
 
+use crate::error::{Error, Result};
 use crate::frame::Rect;
 use crate::model::Info;
 use crate::overlay::Colormap;
+use crate::target::Target;
 use clap::Args;
 
 #[derive(Args, Debug)]
 pub struct ViewArgs {
-    /// Class number or label to explain [default: the best class]
-    #[arg(long, value_name = "CLASS")]
+    /// Class number or label to explain, or two with a minus sign between them for the contrast [default: the best class]
+    #[arg(long, value_name = "CLASS[-CLASS]")]
     pub target: Option<String>,
     /// grad-cam, grad-cam++
     #[arg(long, value_name = "NAME", default_value = "grad-cam")]
@@ -22,15 +24,42 @@ pub struct ViewArgs {
 }
 
 impl ViewArgs {
-    /// The class that is explained whatever is seen; `None` is the best one.
-    pub fn class(&self, info: &Info) -> crate::error::Result<Option<usize>> {
-        self.target.as_deref().map(|name| info.class(name)).transpose()
+    /// What is explained whatever is seen; `None` is the best class.
+    pub fn target(&self, info: &Info) -> Result<Option<Target>> {
+        self.target.as_deref().map(|text| target(text, info)).transpose()
+    }
+}
+
+/// A class, or two with a minus sign between them. Labels may have minus signs of their own.
+fn target(text: &str, info: &Info) -> Result<Target> {
+    let alone = match info.class(text) {
+        Ok(class) => return Ok(Target::class(class)),
+        Err(error) => error,
+    };
+    let pair = |(at, _)| {
+        let (class, against) = (text[..at].trim(), text[at + 1..].trim());
+        if class.is_empty() || against.is_empty() {
+            return None;
+        }
+        Some(info.class(class).and_then(|class| Ok(Target { class, against: Some(info.class(against)?) })))
+    };
+    let mut pairs: Vec<Result<Target>> = text.match_indices('-').filter_map(pair).collect();
+    match pairs.iter().position(Result::is_ok) {
+        Some(at) => match pairs.swap_remove(at) {
+            Ok(Target { class, against }) if against == Some(class) => {
+                Err(Error::input(text, "a contrast is between two different classes"))
+            }
+            found => found,
+        },
+        // One minus sign: the error is about the class that is not there.
+        None if pairs.len() == 1 => pairs.swap_remove(0),
+        None => Err(alone),
     }
 }
 
 /// Parses `x,y,width,height` in pixels.
-fn parse_roi(text: &str) -> Result<Rect, String> {
-    let numbers: Result<Vec<f32>, _> = text.split(',').map(|part| part.trim().parse::<f32>()).collect();
+fn parse_roi(text: &str) -> std::result::Result<Rect, String> {
+    let numbers: std::result::Result<Vec<f32>, _> = text.split(',').map(|part| part.trim().parse::<f32>()).collect();
     match numbers.as_deref() {
         Ok([x, y, width, height]) if [x, y].iter().all(|side| side.is_finite()) && *width > 0.0 && *height > 0.0 => {
             Ok(Rect { x: *x, y: *y, width: *width, height: *height })

@@ -143,11 +143,10 @@ impl Engine {
         {
             return Ok(Evidence { forward, target, gradients: gradients.clone() });
         }
-        let mut one_hot = vec![0.0f32; self.info.classes()];
-        one_hot[target.class] = 1.0;
-        let one_hot = Tensor::from_shape(&[1, one_hot.len()], &one_hot).expect("the shape has as many elements");
-        let one_hot = one_hot.into_tvalue();
-        let value = |source: &Option<usize>| source.map_or_else(|| one_hot.clone(), |at| forward.crossing[at].clone());
+        let weights = target.weights(self.info.classes());
+        let weights = Tensor::from_shape(&[1, weights.len()], &weights).expect("the shape has as many elements");
+        let weights = weights.into_tvalue();
+        let value = |source: &Option<usize>| source.map_or_else(|| weights.clone(), |at| forward.crossing[at].clone());
         let gradients = self.head.run(self.head_inputs.iter().map(value).collect())?.remove(0);
         let evidence = Evidence { forward, target, gradients };
         if evidence.gradients().iter().any(|gradient| !gradient.is_finite()) {
@@ -180,8 +179,8 @@ impl Engine {
             Forward { geometry: forward.geometry, scores: self.tail.run(inputs)?.remove(0), crossing: cold.into() };
         let evidence = self.gradients(forward, target)?;
         let sum: f64 = evidence.gradients().iter().zip(forward.activations()).map(|(g, a)| *g as f64 * *a as f64).sum();
-        let score = forward.scores()[target.class] as f64;
-        let expected = score - biases.scores()[target.class] as f64;
+        let score = f64::from(target.score(forward.scores()));
+        let expected = score - f64::from(target.score(biases.scores()));
         Ok(Some(((sum - expected).abs() / score.abs().max(1e-6)) as f32))
     }
 }

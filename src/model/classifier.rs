@@ -1,11 +1,10 @@
 //! The classifier in a file: its picture, its scores and its shapes.
 
+use super::analysis;
 use super::metadata::Metadata;
-use super::shapes;
 use crate::error::{Error, Result};
-use crate::onnx::graph::{ElementType, Graph, Port};
+use crate::onnx::graph::{ElementType, Fact, Facts, Graph, Port};
 use crate::onnx::{self, ACTIVATIONS, GRADIENTS, TARGET};
-use std::collections::HashMap;
 
 /// A classifier without gradient head, whose picture has a fixed size.
 pub struct Classifier {
@@ -13,8 +12,8 @@ pub struct Classifier {
     /// Name of the output with the scores, `[1, classes]`.
     pub scores: String,
     pub classes: usize,
-    /// Of every f32 wire.
-    pub shapes: HashMap<String, Vec<usize>>,
+    /// What each wire carries.
+    pub facts: Facts,
     pub metadata: Metadata,
     /// The head that was taken out of the file.
     pub stored_head: Option<StoredHead>,
@@ -38,13 +37,15 @@ impl Classifier {
         }
         fix_picture(&mut graph, &metadata)?;
         let scores = only_output(&graph)?;
-        let shapes = shapes::shapes(&graph)?;
-        let classes = match shapes.get(&scores).map(Vec::as_slice) {
-            Some([1, classes]) => *classes,
-            Some(shape) => return Err(not_scores(&graph, &scores, &format!("has shape {shape:?}"))),
-            None => return Err(not_scores(&graph, &scores, "has no fixed shape of f32 values")),
+        let facts = analysis::fold(&mut graph)?;
+        let classes = match facts.get(&scores) {
+            Some(Fact { kind: ElementType::F32, shape }) => match shape.as_slice() {
+                [1, classes] => *classes,
+                _ => return Err(not_scores(&graph, &scores, &format!("has shape {shape:?}"))),
+            },
+            _ => return Err(not_scores(&graph, &scores, "has no fixed shape of f32 values")),
         };
-        Ok(Classifier { graph, scores, classes, shapes, metadata, stored_head })
+        Ok(Classifier { graph, scores, classes, facts, metadata, stored_head })
     }
 }
 

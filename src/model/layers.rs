@@ -1,9 +1,7 @@
 //! Finding the target layer.
 
-use crate::onnx::graph::{Graph, Node};
-use std::collections::{HashMap, HashSet};
-
-type Shapes = HashMap<String, Vec<usize>>;
+use crate::onnx::graph::{ElementType, Facts, Graph, Node};
+use std::collections::HashSet;
 
 /// Operators that follow a convolution without changing what a cell means. The target layer reaches behind them.
 const PASSES: [&str; 30] = [
@@ -61,12 +59,12 @@ pub struct Layer {
 ///
 /// # Errors
 /// The reason why there is none.
-pub fn automatic(graph: &Graph, scores: &str, classes: usize, shapes: &Shapes) -> Result<Layer, String> {
+pub fn automatic(graph: &Graph, scores: &str, classes: usize, facts: &Facts) -> Result<Layer, String> {
     let needed = graph.before(&[scores], &[]);
     let last = (0..graph.nodes.len())
         .rev()
         .filter(|at| needed.contains(at) && graph.nodes[*at].op == "Conv")
-        .find(|at| is_spatial(shapes, &graph.nodes[*at].outputs[0]));
+        .find(|at| is_spatial(facts, &graph.nodes[*at].outputs[0]));
     let at = last.ok_or("it has no convolution whose output has more than one cell")?;
     let convolution = &graph.nodes[at];
     let kernel = graph.constant(&convolution.inputs[1]).map(|weights| weights.shape.as_slice());
@@ -75,72 +73,74 @@ pub fn automatic(graph: &Graph, scores: &str, classes: usize, shapes: &Shapes) -
     let behind = graph.behind(&[convolution.outputs[0].as_str()]);
     let weighted = |at: &usize| needed.contains(at) && WEIGHTED.contains(&graph.nodes[*at].op.as_str());
     let before = through_identities(graph, &convolution.inputs[0]);
-    let is_layer = is_spatial(shapes, &before) && graph.producers().contains_key(before.as_str());
+    let is_layer = is_spatial(facts, &before) && graph.producers().contains_key(before.as_str());
     if one_map_per_class && is_layer && !behind.iter().any(weighted) {
         let reason = format!("input of `{}`, a 1×1 convolution that makes one map per class", convolution.label());
-        return layer(graph, &before, shapes, reason);
+        return layer(graph, &before, facts, reason);
     }
-    let wire = follow(graph, at, &needed, shapes);
+    let wire = follow(graph, at, &needed, facts);
     let reason = if wire == convolution.outputs[0] {
         format!("output of the last convolution `{}`", convolution.label())
     } else {
         format!("the last convolution `{}` with what follows it up to the pooling", convolution.label())
     };
-    layer(graph, &wire, shapes, reason)
+    layer(graph, &wire, facts, reason)
 }
 
 /// The layer that a user names by its wire or by the node that makes it.
 ///
 /// # Errors
 /// The reason why it cannot be the target layer.
-pub fn named(graph: &Graph, name: &str, shapes: &Shapes) -> Result<Layer, String> {
+pub fn named(graph: &Graph, name: &str, facts: &Facts) -> Result<Layer, String> {
     let is_wire = graph.nodes.iter().any(|node| node.outputs.iter().any(|wire| wire == name));
     let by_node = || graph.nodes.iter().find(|node| node.name == name).map(|node| node.outputs[0].clone());
     let wire = if is_wire { Some(name.to_owned()) } else { by_node() };
     let wire = wire.ok_or_else(|| format!("there is no layer `{name}`; `gradcam inspect` lists them"))?;
-    if !is_spatial(shapes, &wire) {
-        let shape = shapes.get(&wire).map_or("of unknown shape".to_owned(), |shape| format!("of shape {shape:?}"));
+    if !is_spatial(facts, &wire) {
+        let shape = facts.get(&wire).map_or("of unknown shape".to_owned(), |fact| format!("of shape {:?}", fact.shape));
         return Err(format!("layer `{name}` is {shape}; feature maps [1, K, h, w] with more than one cell are needed"));
     }
-    layer(graph, &wire, shapes, "chosen by name".to_owned())
+    layer(graph, &wire, facts, "chosen by name".to_owned())
 }
 
 /// Every place with feature maps that the scores depend on, in the order of the network.
-pub fn all(graph: &Graph, scores: &str, shapes: &Shapes) -> Vec<Layer> {
+pub fn all(graph: &Graph, scores: &str, facts: &Facts) -> Vec<Layer> {
     let needed = graph.before(&[scores], &[]);
     let wires = (0..graph.nodes.len()).filter(|at| needed.contains(at)).map(|at| &graph.nodes[at].outputs[0]);
     wires
-        .filter(|wire| is_spatial(shapes, wire))
-        .filter_map(|wire| layer(graph, wire, shapes, String::new()).ok())
+        .filter(|wire| is_spatial(facts, wire))
+        .filter_map(|wire| layer(graph, wire, facts, String::new()).ok())
         .collect()
 }
 
-fn layer(graph: &Graph, wire: &str, shapes: &Shapes, reason: String) -> Result<Layer, String> {
+fn layer(graph: &Graph, wire: &str, facts: &Facts, reason: String) -> Result<Layer, String> {
     let node = graph.nodes.iter().find(|node| node.outputs.iter().any(|output| output == wire));
     let node: &Node = node.ok_or_else(|| format!("`{wire}` is the picture itself, not a layer"))?;
     Ok(Layer {
         wire: wire.to_owned(),
         node: node.label().to_owned(),
         op: node.op.clone(),
-        shape: shapes[wire].clone(),
+        shape: facts[wire].shape.clone(),
         reason,
     })
 }
 
-fn is_spatial(shapes: &Shapes, wire: &str) -> bool {
-    shapes.get(wire).is_some_and(|shape| shape.len() == 4 && shape[2] * shape[3] > 1)
+fn is_spatial(facts: &Facts, wire: &str) -> bool {
+    facts
+        .get(wire)
+        .is_some_and(|fact| fact.kind == ElementType::F32 && fact.shape.len() == 4 && fact.shape[2] * fact.shape[3] > 1)
 }
 
 /// The last wire that is reached from a convolution over operators that keep the cells.
-fn follow(graph: &Graph, convolution: usize, needed: &HashSet<usize>, shapes: &Shapes) -> String {
+fn follow(graph: &Graph, convolution: usize, needed: &HashSet<usize>, facts: &Facts) -> String {
     let start = &graph.nodes[convolution].outputs[0];
-    let cells = &shapes[start][2..];
+    let cells = &facts[start].shape[2..];
     let mut reached: HashSet<&str> = HashSet::from([start.as_str()]);
     let mut last = start;
     for (at, node) in graph.nodes.iter().enumerate().skip(convolution + 1) {
         let wire = &node.outputs[0];
-        let keeps =
-            PASSES.contains(&node.op.as_str()) && shapes.get(wire).is_some_and(|s| s.len() == 4 && s[2..] == *cells);
+        let keeps = PASSES.contains(&node.op.as_str())
+            && facts.get(wire).is_some_and(|f| f.shape.len() == 4 && f.shape[2..] == *cells);
         if needed.contains(&at) && keeps && node.inputs.iter().any(|input| reached.contains(input.as_str())) {
             reached.insert(wire);
             last = wire;

@@ -1,20 +1,19 @@
 //! A classifier's file → the model that the engine runs: cut into backbone, tail and gradient head, with what the file
 //! says of itself. A plain classifier gets its head here; a head that is stored is derived again for the engine's check.
 
+pub mod analysis;
 mod classifier;
 pub mod labels;
 pub mod layers;
 pub mod metadata;
-pub mod shapes;
 
 use crate::autodiff;
 use crate::error::{Error, Result};
-use crate::onnx::graph::{Graph, Port};
+use crate::onnx::graph::{Fact, Facts, Graph, Port};
 use crate::onnx::{self, ACTIVATIONS, GRADIENTS, Parts, TARGET};
 pub use classifier::Classifier;
 use layers::Layer;
 use metadata::{Metadata, NullLevels, Preprocessing};
-use std::collections::HashMap;
 
 /// The model that is built into the program: EfficientNet-Lite0 with its gradient head.
 pub const DEFAULT_MODEL: &[u8] = include_bytes!("../../models/efficientnet_lite0.onnx");
@@ -102,15 +101,15 @@ impl Model {
     /// # Errors
     /// [`Error::Model`], [`Error::UnsupportedOperator`] or [`Error::Input`], with what is wrong and where.
     pub fn load(file: &str, bytes: &[u8], options: &Options) -> Result<Model> {
-        let Classifier { mut graph, scores, classes, mut shapes, metadata, stored_head } =
+        let Classifier { mut graph, scores, classes, mut facts, metadata, stored_head } =
             Classifier::read(file, bytes, options.layer.is_none())?;
         let refuse = |reason: String| Error::model(file, reason);
         let mut layer = match (&options.layer, &stored_head) {
-            (Some(name), _) => layers::named(&graph, name, &shapes).map_err(refuse)?,
-            (None, Some(_)) => layers::named(&graph, ACTIVATIONS, &shapes).map_err(refuse)?,
-            (None, None) => layers::automatic(&graph, &scores, classes, &shapes).map_err(refuse)?,
+            (Some(name), _) => layers::named(&graph, name, &facts).map_err(refuse)?,
+            (None, Some(_)) => layers::named(&graph, ACTIVATIONS, &facts).map_err(refuse)?,
+            (None, None) => layers::automatic(&graph, &scores, classes, &facts).map_err(refuse)?,
         };
-        name_activations(&mut graph, &layer.wire, &mut shapes);
+        name_activations(&mut graph, &layer.wire, &mut facts);
         // Renaming may have moved the scores out of the way.
         let scores = graph.outputs[0].name.clone();
         if stored_head.is_some() {
@@ -119,11 +118,11 @@ impl Model {
         }
 
         let mut derived = graph.clone();
-        autodiff::append_head(&mut derived, &scores, &shapes)?;
+        autodiff::append_head(&mut derived, &scores, &facts)?;
         derived.outputs.insert(1, Port::f32(ACTIVATIONS, &layer.shape));
-        shapes.insert(TARGET.to_owned(), vec![1, classes]);
-        shapes.insert(GRADIENTS.to_owned(), layer.shape.clone());
-        let derived_parts = onnx::cut(&derived, &scores, &shapes).map_err(refuse)?;
+        facts.insert(TARGET.to_owned(), Fact::f32(&[1, classes]));
+        facts.insert(GRADIENTS.to_owned(), Fact::f32(&layer.shape));
+        let derived_parts = onnx::cut(&derived, &scores, &facts).map_err(refuse)?;
 
         // What runs is always the derived head: a stored one is only compared with it.
         let (graph, parts, stored_head) = match stored_head {
@@ -134,7 +133,7 @@ impl Model {
                 whole.initializers.extend(head.initializers);
                 whole.inputs = derived.inputs;
                 whole.outputs = derived.outputs;
-                let stored = onnx::cut(&whole, &scores, &shapes).map_err(refuse)?.head;
+                let stored = onnx::cut(&whole, &scores, &facts).map_err(refuse)?.head;
                 (whole, derived_parts, Some(stored))
             }
         };
@@ -172,11 +171,11 @@ impl Model {
 }
 
 /// Renames the target layer's wire to `activations`, and whatever has the names of the head's ports out of the way.
-fn name_activations(graph: &mut Graph, wire: &str, shapes: &mut HashMap<String, Vec<usize>>) {
+fn name_activations(graph: &mut Graph, wire: &str, facts: &mut Facts) {
     let mut rename = |graph: &mut Graph, from: &str, to: &str| {
         graph.rename(from, to);
-        if let Some(shape) = shapes.remove(from) {
-            shapes.insert(to.to_owned(), shape);
+        if let Some(fact) = facts.remove(from) {
+            facts.insert(to.to_owned(), fact);
         }
     };
     for reserved in [ACTIVATIONS, GRADIENTS, TARGET] {

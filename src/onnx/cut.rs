@@ -1,8 +1,8 @@
 //! An explainable model's graph → backbone, tail and gradient head.
 
-use super::graph::{Graph, Node, Port};
+use super::graph::{Facts, Graph, Node, Port};
 use super::{ACTIVATIONS, GRADIENTS, TARGET};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// The three graphs that an explainable model is run as. Backbone and tail together are the classifier.
 #[derive(Debug)]
@@ -26,11 +26,11 @@ impl Parts {
     }
 }
 
-/// Cuts the graph at `activations`. `shapes` holds the shape of every wire that may become a port.
+/// Cuts the graph at `activations`. `facts` tell of every wire that may become a port.
 ///
 /// # Errors
 /// A sentence that says which wire is missing or unconnected.
-pub fn cut(graph: &Graph, scores: &str, shapes: &HashMap<String, Vec<usize>>) -> Result<Parts, String> {
+pub fn cut(graph: &Graph, scores: &str, facts: &Facts) -> Result<Parts, String> {
     let picture: Vec<&str> =
         graph.inputs.iter().map(|port| port.name.as_str()).filter(|name| *name != TARGET).collect();
     let seen = graph.behind(&picture);
@@ -55,7 +55,7 @@ pub fn cut(graph: &Graph, scores: &str, shapes: &HashMap<String, Vec<usize>>) ->
 
     let backbone_outputs: Vec<&str> = [ACTIVATIONS].into_iter().chain(bypass.iter().copied()).collect();
     let backbone_nodes = graph.before(&backbone_outputs, &[]);
-    let part = |nodes, inputs: &[&str], outputs: &[&str]| part(graph, nodes, inputs, outputs, shapes);
+    let part = |nodes, inputs: &[&str], outputs: &[&str]| part(graph, nodes, inputs, outputs, facts);
     let crossing: Vec<&str> = [ACTIVATIONS].into_iter().chain(bypass.iter().copied()).collect();
     let with_target: Vec<&str> = crossing.iter().copied().chain([TARGET]).collect();
     Ok(Parts {
@@ -76,10 +76,10 @@ fn part(
     nodes: HashSet<usize>,
     inputs: &[&str],
     outputs: &[&str],
-    shapes: &HashMap<String, Vec<usize>>,
+    facts: &Facts,
 ) -> Result<Graph, String> {
-    let port = |wire: &str| match shapes.get(wire) {
-        Some(shape) => Ok(Port::f32(wire, shape)),
+    let port = |wire: &str| match facts.get(wire) {
+        Some(fact) => Ok(Port::new(wire, fact)),
         None => Err(format!("the shape of wire `{wire}` is not known")),
     };
     let kept: Vec<Node> = graph

@@ -119,6 +119,22 @@ impl Node {
     }
 }
 
+/// What a wire carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    pub kind: ElementType,
+    pub shape: Vec<usize>,
+}
+
+impl Fact {
+    pub fn f32(shape: &[usize]) -> Fact {
+        Fact { kind: ElementType::F32, shape: shape.to_vec() }
+    }
+}
+
+/// What each wire of a graph carries, once its inputs have fixed shapes.
+pub type Facts = HashMap<String, Fact>;
+
 /// An input or output of a graph.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Port {
@@ -129,12 +145,13 @@ pub struct Port {
 }
 
 impl Port {
+    pub fn new(name: &str, fact: &Fact) -> Port {
+        let shape = Some(fact.shape.iter().map(|side| Some(*side)).collect());
+        Port { name: name.to_owned(), kind: fact.kind, shape }
+    }
+
     pub fn f32(name: &str, shape: &[usize]) -> Port {
-        Port {
-            name: name.to_owned(),
-            kind: ElementType::F32,
-            shape: Some(shape.iter().map(|side| Some(*side)).collect()),
-        }
+        Port::new(name, &Fact::f32(shape))
     }
 }
 

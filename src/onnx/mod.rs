@@ -9,7 +9,7 @@ pub mod cut;
 pub mod write;
 
 pub use cut::{Parts, cut};
-pub use graph::{Attribute, ElementType, Graph, Node, Port, Tensor};
+pub use graph::{Attribute, ElementType, Fact, Facts, Graph, Node, Port, Tensor};
 pub use read::read;
 pub use write::{to_bytes, to_proto};
 

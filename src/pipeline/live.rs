@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::frame::{Frame, RawFrame};
 use crate::shutdown::Shutdown;
 use crate::source::{Event, Source};
+use crate::target::Target;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{Builder, ScopedJoinHandle};
@@ -32,8 +33,8 @@ pub struct Explained {
 #[derive(Clone)]
 pub struct Controls {
     pub method: &'static dyn Method,
-    /// The class that is explained whatever the scores are.
-    pub locked: Option<usize>,
+    /// What is explained whatever the scores are.
+    pub locked: Option<Target>,
     /// The frame that is explained again and again instead of the newest.
     pub frozen: Option<Arc<Frame>>,
 }

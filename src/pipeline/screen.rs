@@ -10,6 +10,7 @@ use crate::model::Info;
 use crate::overlay::{Canvas, Hud, Look, Overlay, State};
 use crate::sink::window::{Key, Window};
 use crate::sink::{Shown, Sink, snapshot};
+use crate::target::Target;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -167,7 +168,7 @@ impl<'a> Screen<'a> {
             Key::Help => self.hud.help = !self.hud.help,
             Key::Freeze => self.freeze(view),
             Key::Lock(rank) => match self.hud.top.get(rank).map(|ranked| ranked.class) {
-                Some(class) => view.control(|controls| controls.locked = Some(class)),
+                Some(class) => view.control(|controls| controls.locked = Some(Target::class(class))),
                 None => self.note("there is no class of this rank yet", view),
             },
             Key::Unlock => view.control(|controls| controls.locked = None),

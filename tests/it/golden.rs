@@ -32,7 +32,7 @@ fn the_default_model_agrees_with_pytorch() {
         close("logits", forward.scores(), &format!("lite0/{name}_logits"), TOLERANCE);
         close("activations", forward.activations(), &format!("lite0/{name}_activations"), TOLERANCE);
         for class in classes {
-            let evidence = engine.gradients(&forward, Target { class }).expect("the head runs");
+            let evidence = engine.gradients(&forward, Target::class(class)).expect("the head runs");
             close("gradients", evidence.gradients(), &format!("lite0/{name}_gradients_class{class}"), TOLERANCE);
             let map = GradCam.map(forward.activations(), evidence.gradients());
             close("Grad-CAM", &map, &format!("lite0/{name}_cam_GradCAM_class{class}"), TOLERANCE);
@@ -55,7 +55,7 @@ fn agrees_with_pytorch(name: &str, classes: [usize; 2]) {
     close("logits", forward.scores(), &format!("zoo/{name}/logits"), TOLERANCE);
     close("activations", forward.activations(), &format!("zoo/{name}/activations"), TOLERANCE);
     for class in classes {
-        let evidence = engine.gradients(&forward, Target { class }).expect("the head runs");
+        let evidence = engine.gradients(&forward, Target::class(class)).expect("the head runs");
         close("gradients", evidence.gradients(), &format!("zoo/{name}/gradients_class{class}"), TOLERANCE);
     }
 }

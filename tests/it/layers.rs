@@ -1,7 +1,7 @@
 //! The automatic target layer on exports of PyTorch's old and new exporter (tests/data/zoo).
 
 use crate::common::data;
-use gradcam::model::{layers, shapes};
+use gradcam::model::{analysis, layers};
 use gradcam::onnx;
 
 /// The layer that the makers of the golden data took the gradients at.
@@ -13,10 +13,10 @@ fn golden_layer(name: &str) -> String {
 
 fn automatic_layer(name: &str) -> String {
     let bytes = std::fs::read(data(&format!("zoo/{name}/model.onnx"))).expect("the golden model is there");
-    let graph = onnx::read(name, &bytes).expect("it is a valid file");
-    let shapes = shapes::shapes(&graph).expect("its shapes fit");
+    let mut graph = onnx::read(name, &bytes).expect("it is a valid file");
+    let facts = analysis::fold(&mut graph).expect("its shapes fit");
     let scores = &graph.outputs[0].name;
-    let layer = layers::automatic(&graph, scores, shapes[scores][1], &shapes).expect("it has a convolution");
+    let layer = layers::automatic(&graph, scores, facts[scores].shape[1], &facts).expect("it has a convolution");
     layer.wire
 }
 

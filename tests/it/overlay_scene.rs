@@ -31,6 +31,7 @@ pub fn over(frame: &Frame, values: Array2<f32>) -> HeatMap {
         unit: Unit::Score,
         method: "grad-cam",
         target: cat.clone(),
+        against: None,
         top: vec![cat],
         scale: 1.0,
         gate: 1.0,

@@ -9,6 +9,7 @@ use gradcam::pipeline::live::{Controls, View, run};
 use gradcam::pipeline::stats::Stages;
 use gradcam::shutdown::Shutdown;
 use gradcam::source::{Event, Source};
+use gradcam::target::Target;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -138,7 +139,7 @@ fn a_frozen_frame_is_explained_for_other_classes_and_methods() {
         |view| {
             let frozen = soon(|| view.explained(WAIT)).frame;
             view.control(|controls| controls.frozen = Some(Arc::clone(&frozen)));
-            view.control(|controls| controls.locked = Some(968));
+            view.control(|controls| controls.locked = Some(Target::class(968)));
             let cup = soon(|| view.explained(WAIT).filter(|result| result.map.target.class == 968));
             assert!(Arc::ptr_eq(&cup.frame, &frozen));
             let plus = find("grad-cam++").expect("there is such a method");

@@ -45,7 +45,7 @@ fn onnx_runtime_gives_the_same_outputs() {
     let output = |name: &str| -> ArrayD<f32> {
         ndarray_npy::read_npy(folder.path().join(format!("{name}.npy"))).expect("ONNX Runtime gave this output")
     };
-    let evidence = engine.gradients(&forward, Target { class: 967 }).expect("the head runs");
+    let evidence = engine.gradients(&forward, Target::class(967)).expect("the head runs");
     for (name, error) in [
         ("logits", relative_l2(forward.scores(), &output("logits"))),
         ("activations", relative_l2(forward.activations(), &output("activations"))),

@@ -131,9 +131,9 @@ fn a_head_that_lies_where_it_is_not_checked_is_not_run() {
     let forward = honest.forward(&input).expect("it runs");
     let mean = forward.activations().mean().expect("there are activations");
     assert!((0.05..0.8).contains(&mean), "the lie is not told at {mean}");
-    let expected = honest.gradients(&forward, Target { class: 967 }).expect("it runs").gradients().to_owned();
+    let expected = honest.gradients(&forward, Target::class(967)).expect("it runs").gradients().to_owned();
     let forward = liar.forward(&input).expect("it runs");
-    let evidence = liar.gradients(&forward, Target { class: 967 }).expect("it runs");
+    let evidence = liar.gradients(&forward, Target::class(967)).expect("it runs");
     assert!(relative_l2(evidence.gradients(), &expected) < 1e-6, "the stored head was run");
 }
 
@@ -168,7 +168,7 @@ fn another_layer_of_an_explainable_file_gets_its_own_head() {
         let mut engine = Engine::new(model, 1).expect("it compiles");
         let forward = engine.forward(&input).expect("it runs");
         let activations = forward.activations().to_owned();
-        let evidence = engine.gradients(&forward, Target { class: 967 }).expect("it runs");
+        let evidence = engine.gradients(&forward, Target::class(967)).expect("it runs");
         (activations, evidence.gradients().to_owned())
     };
     let (before, inner) = gradients(&model);

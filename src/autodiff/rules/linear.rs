@@ -1,12 +1,22 @@
 //! Matrix products.
 
+use super::Rule;
 use crate::autodiff::emit::Emitter;
 use crate::onnx::graph::{Attribute, Node, Tensor};
+
+/// The rules of this family.
+pub(super) fn find(op: &str) -> Option<Rule> {
+    Some(match op {
+        "Gemm" => gemm,
+        "MatMul" => mat_mul,
+        _ => return None,
+    })
+}
 
 /// Y = α·A'·B' + β·C, where A' is A or Aᵀ and B' is B or Bᵀ.
 ///
 /// With G the gradient of Y: dA' = α·G·B'ᵀ, dB' = α·A'ᵀ·G, dC = β·G summed over the axes along which C was broadcast.
-pub fn gemm(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
+fn gemm(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
     let a_transposed = node.int("transA").unwrap_or(0) != 0;
     let b_transposed = node.int("transB").unwrap_or(0) != 0;
     let alpha = node.float("alpha").unwrap_or(1.0);
@@ -54,7 +64,7 @@ fn product(
 }
 
 /// Y = A·B, batched over leading axes with broadcasting: dA = G·Bᵀ, dB = Aᵀ·G, summed over broadcast axes.
-pub fn mat_mul(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
+fn mat_mul(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
     let (a, b) = (emitter.shape(&node.inputs[0])?, emitter.shape(&node.inputs[1])?);
     if a.len() < 2 || b.len() < 2 {
         return Err("one of its operands is a vector".into());

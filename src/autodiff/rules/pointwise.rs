@@ -1,10 +1,22 @@
 //! Operators that work element by element.
 
+use super::Rule;
 use crate::autodiff::emit::Emitter;
 use crate::onnx::graph::Node;
 
+/// The rules of this family.
+pub(super) fn find(op: &str) -> Option<Rule> {
+    Some(match op {
+        "Identity" | "Dropout" => identity,
+        "Add" => add,
+        "Relu" => relu,
+        "Clip" => clip,
+        _ => return None,
+    })
+}
+
 /// y = x.
-pub fn identity(_emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
+fn identity(_emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
     if input != 0 || node.input(2).is_some() {
         return Err("its training mode is not supported".into());
     }
@@ -12,13 +24,13 @@ pub fn identity(_emitter: &mut Emitter, node: &Node, gradient: &str, input: usiz
 }
 
 /// y = a + b: each gets g, summed over the axes along which it was broadcast.
-pub fn add(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
+fn add(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
     let shape = emitter.shape(&node.inputs[input])?;
     emitter.sum_to(gradient, &shape)
 }
 
 /// y = max(x, 0): dx = g where x > 0, as PyTorch (0 at 0).
-pub fn relu(emitter: &mut Emitter, node: &Node, gradient: &str, _input: usize) -> Result<String, String> {
+fn relu(emitter: &mut Emitter, node: &Node, gradient: &str, _input: usize) -> Result<String, String> {
     let x = &node.inputs[0];
     let shape = emitter.shape(x)?;
     let zero = emitter.scalar("zero", 0.0);
@@ -27,7 +39,7 @@ pub fn relu(emitter: &mut Emitter, node: &Node, gradient: &str, _input: usize) -
 }
 
 /// y = min(max(x, low), high): dx = g where low < x < high, as PyTorch's ReLU6 (0 at both bounds).
-pub fn clip(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
+fn clip(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
     if input != 0 {
         return Err("its bounds depend on the picture".into());
     }

@@ -11,7 +11,7 @@ use gradcam::engine::Engine;
 use gradcam::frame::Frame;
 use gradcam::model::Model;
 use gradcam::pipeline::explainer::Explainer;
-use gradcam::target::Selector;
+use gradcam::target::{Selector, Target};
 use ndarray::ArrayD;
 use std::path::PathBuf;
 
@@ -62,7 +62,7 @@ pub fn explainer() -> Explainer {
 
 /// The Grad-CAM map of a still picture.
 pub fn explained(explainer: &mut Explainer, frame: &Frame, class: Option<usize>) -> HeatMap {
-    explainer.selector = Selector::new(class);
+    explainer.selector = Selector::new(class.map(Target::class));
     explainer.explain(frame, &GradCam).expect("it is explained").0
 }
 

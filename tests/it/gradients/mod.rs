@@ -1,5 +1,13 @@
 //! Gradient rules: by numbers worked out by hand, and by central finite differences in f64.
 
+mod conv;
+mod linear;
+mod norm;
+mod pointwise;
+mod pool;
+mod reduce;
+mod shape;
+
 use crate::common::evaluate::evaluate;
 use crate::common::graphs::Builder;
 use crate::common::relative_l2;
@@ -7,7 +15,7 @@ use gradcam::engine::Engine;
 use gradcam::frame::Frame;
 use gradcam::model::{Model, Options};
 use gradcam::onnx::ACTIVATIONS;
-use gradcam::onnx::graph::Attribute::{Float, Int, Ints};
+use gradcam::onnx::graph::Attribute::{Int, Ints};
 use gradcam::preprocess::{Input, Preprocess};
 use gradcam::target::Target;
 use ndarray::{Array3, ArrayD};
@@ -16,7 +24,7 @@ use ndarray::{Array3, ArrayD};
 const TOLERANCE: f64 = 1e-5;
 const STEP: f64 = 1e-4;
 
-fn explained_at(bytes: &[u8], layer: &str) -> (Model, Engine, Input) {
+pub fn explained_at(bytes: &[u8], layer: &str) -> (Model, Engine, Input) {
     let options = Options { layer: Some(layer.to_owned()), ..Options::default() };
     let model = Model::load("test.onnx", bytes, &options).expect("the classifier can be explained");
     let engine = Engine::new(&model, 1).expect("tract runs it");
@@ -30,7 +38,7 @@ fn explained_at(bytes: &[u8], layer: &str) -> (Model, Engine, Input) {
 
 /// Compares the gradients of every class at `features` with finite differences of the tail.
 #[track_caller]
-fn agrees_with_finite_differences(builder: Builder, classes: usize) {
+pub fn agrees_with_finite_differences(builder: Builder, classes: usize) {
     let bytes = builder.bytes(classes);
     let (model, mut engine, input) = explained_at(&bytes, "features");
     let forward = engine.forward(&input).expect("the classifier runs");
@@ -51,17 +59,19 @@ fn agrees_with_finite_differences(builder: Builder, classes: usize) {
             };
             slopes.push(((moved(STEP) - moved(-STEP)) / (2.0 * STEP)) as f32);
         }
-        let evidence = engine.gradients(&forward, Target { class }).expect("the head runs");
+        let evidence = engine.gradients(&forward, Target::class(class)).expect("the head runs");
         let error = relative_l2(evidence.gradients(), &slopes);
         assert!(error < TOLERANCE, "class {class}: relative L2 {error:.1e}");
     }
 }
 
-fn ramp(count: usize) -> Vec<f32> {
+/// Numbers between −1 and 1 without a pattern.
+pub fn ramp(count: usize) -> Vec<f32> {
     (0..count).map(|at| ((at * 13 + 5) % 17) as f32 / 8.0 - 1.0).collect()
 }
 
-fn pooled(builder: Builder) -> Builder {
+/// `features`, pooled to the wire `flat` of shape [1, maps].
+pub fn pooled(builder: Builder) -> Builder {
     builder.node("GlobalAveragePool", &["features"], "pooled", &[]).node("Flatten", &["pooled"], "flat", &[])
 }
 
@@ -75,107 +85,11 @@ fn pooling_and_a_linear_layer_by_hand() {
     let (_, mut engine, input) = explained_at(&bytes, "features");
     let forward = engine.forward(&input).expect("the classifier runs");
     let gradients = |engine: &mut Engine, class| {
-        engine.gradients(&forward, Target { class }).expect("the head runs").gradients().to_owned()
+        engine.gradients(&forward, Target::class(class)).expect("the head runs").gradients().to_owned()
     };
     let maps = |a: f32, b: f32| Array3::from_shape_fn((2, 2, 2), |(k, _, _)| if k == 0 { a } else { b });
     assert_eq!(gradients(&mut engine, 0), maps(1.0, -2.0));
     assert_eq!(gradients(&mut engine, 1), maps(0.125, 0.25));
-}
-
-#[test]
-fn gemm_in_all_its_forms() {
-    for opset in [9, 13] {
-        for transposed in [0, 1] {
-            let builder = pooled(Builder::new(opset, 3, 4))
-                .with("w", if transposed == 1 { &[5, 4] } else { &[4, 5] }, &ramp(20))
-                .with("b", &[5], &ramp(5))
-                .node(
-                    "Gemm",
-                    &["flat", "w", "b"],
-                    "scores",
-                    &[("transB", Int(transposed)), ("alpha", Float(0.5)), ("beta", Float(2.0))],
-                );
-            agrees_with_finite_differences(builder, 5);
-        }
-    }
-    // The features on the left transposed, and on the right: [4,1]ᵀ·[4,5] and ([5,4]·[4,1])ᵀ.
-    let left = pooled(Builder::new(13, 3, 4))
-        .with_integers("column", &[4, 1])
-        .with("w", &[4, 5], &ramp(20))
-        .node("Reshape", &["flat", "column"], "tall", &[])
-        .node("Gemm", &["tall", "w"], "scores", &[("transA", Int(1))]);
-    agrees_with_finite_differences(left, 5);
-    for transposed in [0, 1] {
-        let right = pooled(Builder::new(13, 3, 4))
-            .with_integers("sides", if transposed == 1 { &[1, 4] } else { &[4, 1] })
-            .with_integers("row", &[1, 5])
-            .with("w", &[5, 4], &ramp(20))
-            .node("Reshape", &["flat", "sides"], "operand", &[])
-            .node("Gemm", &["w", "operand"], "tall", &[("transB", Int(transposed))])
-            .node("Reshape", &["tall", "row"], "scores", &[]);
-        agrees_with_finite_differences(right, 5);
-    }
-}
-
-#[test]
-fn the_summand_of_gemm() {
-    let builder = pooled(Builder::new(13, 2, 3))
-        .with("one", &[2, 1], &[0.5, -1.0])
-        .with("w", &[1, 3], &ramp(3))
-        .with("mix2", &[6, 2], &ramp(12))
-        .with_integers("row", &[1, 6])
-        .node("Gemm", &["one", "w", "flat"], "matrix", &[("beta", Float(3.0))])
-        .node("Reshape", &["matrix", "row"], "long", &[])
-        .node("MatMul", &["long", "mix2"], "scores", &[]);
-    agrees_with_finite_differences(builder, 2);
-}
-
-#[test]
-fn mat_mul_with_batches_that_are_broadcast() {
-    // [1,2,2,2] features · [3→1,2,2] constants, and the constants on the left.
-    for (inputs, name) in [(["features", "w"], "right"), (["w", "features"], "left")] {
-        let builder = Builder::new(13, 2, 2)
-            .with("w", &[3, 1, 2, 2], &ramp(12))
-            .with_integers("row", &[1, 24])
-            .with("v", &[24, 2], &ramp(48))
-            .node("MatMul", &inputs, name, &[])
-            .node("Reshape", &[name, "row"], "flat", &[])
-            .node("MatMul", &["flat", "v"], "scores", &[]);
-        agrees_with_finite_differences(builder, 2);
-    }
-}
-
-#[test]
-fn reduce_mean_with_axes_as_attribute_and_as_input() {
-    let scored = |builder: Builder| builder.with("w", &[4, 3], &ramp(12)).node("MatMul", &["flat", "w"], "scores", &[]);
-    let attribute = [("axes", Ints(vec![2, 3])), ("keepdims", Int(0))];
-    agrees_with_finite_differences(
-        scored(Builder::new(13, 3, 4).node("ReduceMean", &["features"], "flat", &attribute)),
-        3,
-    );
-    let input = Builder::new(18, 3, 4).with_integers("axes", &[-1, -2]).node(
-        "ReduceMean",
-        &["features", "axes"],
-        "flat",
-        &[("keepdims", Int(0))],
-    );
-    agrees_with_finite_differences(scored(input), 3);
-}
-
-#[test]
-fn relu_and_clip_away_from_their_corners() {
-    let scored = |builder: Builder| {
-        builder
-            .with_integers("row", &[1, 36])
-            .with("w", &[36, 2], &ramp(72))
-            .node("Reshape", &["bent", "row"], "flat", &[])
-            .node("MatMul", &["flat", "w"], "scores", &[])
-    };
-    agrees_with_finite_differences(scored(Builder::new(13, 3, 4).node("Relu", &["features"], "bent", &[])), 2);
-    let attributes = [("min", Float(-0.25)), ("max", Float(1.0))];
-    agrees_with_finite_differences(scored(Builder::new(9, 3, 4).node("Clip", &["features"], "bent", &attributes)), 2);
-    let inputs = Builder::new(13, 3, 4).with("high", &[], &[0.75]).node("Clip", &["features", "", "high"], "bent", &[]);
-    agrees_with_finite_differences(scored(inputs), 2);
 }
 
 #[test]
@@ -219,7 +133,7 @@ fn a_layer_inside_a_residual_branch_has_a_bypass() {
     let (model, mut engine, input) = explained_at(&bytes, "inner");
     assert_eq!(model.parts.bypass, ["features"]);
     let forward = engine.forward(&input).expect("the classifier runs");
-    let evidence = engine.gradients(&forward, Target { class: 1 }).expect("the head runs");
+    let evidence = engine.gradients(&forward, Target::class(1)).expect("the head runs");
     // dy/dinner_k = W[k,1] / 9 where inner > 0.
     let weights = [2.0, 4.0, 6.0, 8.0];
     let by_hand =

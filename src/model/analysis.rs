@@ -1,0 +1,119 @@
+//! What every wire carries, found by the inference engine's own analysis, and what of it does not depend on the picture.
+
+use crate::error::{Error, Result, guarded};
+use crate::onnx::graph::{Fact, Facts};
+use crate::onnx::{ElementType, Graph, MAX_ELEMENTS, Tensor, to_proto};
+use std::collections::HashMap;
+use tract_onnx::prelude::{Tensor as Value, *};
+use tract_onnx::tract_hir::infer::{Factoid, InferenceModelExt};
+use tract_onnx::tract_hir::internal::DimLike;
+
+/// Replaces what is computed from constants and shapes alone by its value (an exporter writes the shape arithmetic of a
+/// flatten, say, as nodes), and tells what the wires carry. The inputs of the graph have fixed shapes.
+///
+/// # Errors
+/// [`Error::Model`] where the analysis fails or finds a tensor that is too large.
+pub fn fold(graph: &mut Graph) -> Result<Facts> {
+    let (facts, values) = analyse(graph)?;
+    let known = |wire: &String| wire.is_empty() || values.contains_key(wire);
+    graph.nodes.retain(|node| node.op == "Constant" || !node.outputs.iter().all(known));
+    let made = graph.producers();
+    let computed: Vec<(String, Tensor)> = values
+        .into_iter()
+        .filter(|(wire, _)| !made.contains_key(wire.as_str()) && !graph.initializers.contains_key(wire))
+        .collect();
+    graph.initializers.extend(computed);
+    graph.drop_unused_initializers();
+    Ok(facts)
+}
+
+/// What each wire carries, and the value of those that nodes compute from constants and shapes alone.
+fn analyse(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
+    // tract reads past the end of a shape of fewer than two sides; a batch norm changes no shape.
+    let mut plain = graph.clone();
+    for node in plain.nodes.iter_mut().filter(|node| node.op == "BatchNormalization") {
+        node.op = "Identity".to_owned();
+        node.inputs.truncate(1);
+        node.attributes.clear();
+    }
+    let (facts, mut values) = analyse_plain(&plain)?;
+    for node in graph.nodes.iter().filter(|node| node.op == "BatchNormalization") {
+        let rank = node.input(0).and_then(|wire| facts.get(wire)).map(|fact| fact.shape.len());
+        if rank.is_none_or(|rank| rank < 2) {
+            let reason = format!("node `{}` (BatchNormalization) reads a wire that is no feature map", node.label());
+            return Err(Error::model(&graph.file, reason));
+        }
+        node.outputs.iter().for_each(|wire| drop(values.remove(wire)));
+    }
+    Ok((facts, values))
+}
+
+fn analyse_plain(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
+    let analysed = guarded(|| -> TractResult<_> {
+        let mut model = tract_onnx::onnx().model_for_proto_model(&to_proto(graph))?;
+        model.analyse(false)?;
+        Ok(model)
+    });
+    let model = analysed.map_err(|reason| Error::model(&graph.file, format!("its shapes do not fit: {reason}")))?;
+    let made = graph.producers();
+    let mut facts = HashMap::new();
+    let mut values = HashMap::new();
+    for node in model.nodes() {
+        if node.op.name().starts_with("Unimplemented") {
+            let op = graph.nodes.iter().find(|known| known.label() == node.name).map_or("", |known| known.op.as_str());
+            let reason = format!("the inference engine does not know operator {op} (node `{}`)", node.name);
+            return Err(Error::model(&graph.file, reason));
+        }
+        for (slot, outlet) in node.outputs.iter().enumerate() {
+            let name = model.outlet_label(OutletId::new(node.id, slot)).unwrap_or(&node.name);
+            let Some(dims) = outlet.fact.shape.concretize() else { continue };
+            let Some(shape) = dims.iter().map(|dim| dim.to_usize().ok()).collect::<Option<Vec<usize>>>() else {
+                continue;
+            };
+            let elements = shape.iter().try_fold(1usize, |count, side| count.checked_mul(*side));
+            if elements.is_none_or(|count| count > MAX_ELEMENTS) {
+                let reason = format!("wire `{name}` of shape {shape:?} has more than {MAX_ELEMENTS} elements");
+                return Err(Error::model(&graph.file, reason));
+            }
+            if let Some(kind) = outlet.fact.datum_type.concretize().and_then(element_type) {
+                facts.insert(name.to_owned(), Fact { kind, shape });
+            }
+            if made.get(name).is_some_and(|at| graph.nodes[*at].op != "Constant")
+                && let Some(value) = outlet.fact.value.concretize().and_then(|value| tensor(&value))
+            {
+                values.insert(name.to_owned(), value);
+            }
+        }
+    }
+    Ok((facts, values))
+}
+
+/// tract counts sides of shapes in a type of its own, which is an integer to ONNX.
+fn element_type(kind: DatumType) -> Option<ElementType> {
+    match kind {
+        DatumType::F32 => Some(ElementType::F32),
+        DatumType::F64 => Some(ElementType::F64),
+        DatumType::F16 => Some(ElementType::F16),
+        DatumType::I8 => Some(ElementType::I8),
+        DatumType::U8 => Some(ElementType::U8),
+        DatumType::I32 => Some(ElementType::I32),
+        DatumType::I64 | DatumType::TDim => Some(ElementType::I64),
+        DatumType::Bool => Some(ElementType::Bool),
+        _ => None,
+    }
+}
+
+fn tensor(value: &Value) -> Option<Tensor> {
+    let bytes: Vec<u8> = match value.datum_type() {
+        DatumType::F32 => value.to_plain_array_view::<f32>().ok()?.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        DatumType::I32 => value.to_plain_array_view::<i32>().ok()?.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        DatumType::I64 | DatumType::TDim => {
+            let value = value.cast_to::<i64>().ok()?;
+            value.to_plain_array_view::<i64>().ok()?.iter().flat_map(|x| x.to_le_bytes()).collect()
+        }
+        DatumType::Bool => value.to_plain_array_view::<bool>().ok()?.iter().map(|x| u8::from(*x)).collect(),
+        _ => return None,
+    };
+    let kind = element_type(value.datum_type())?;
+    Some(Tensor { kind, shape: value.shape().to_vec(), bytes: bytes.into() })
+}

@@ -1,0 +1,47 @@
+//! Matrix products.
+
+use super::{Call, Values, reshaped};
+use ndarray::{ArrayD, Ix2, IxDyn};
+
+pub fn values(call: &Call) -> Values {
+    Some(vec![match call.node.op.as_str() {
+        "Gemm" => gemm(call),
+        "MatMul" => mat_mul(call.input(0), call.input(1)),
+        _ => return None,
+    }])
+}
+
+fn gemm(call: &Call) -> ArrayD<f64> {
+    let turned = |value: &ArrayD<f64>, name: &str| {
+        let matrix = value.clone().into_dimensionality::<Ix2>().expect("Gemm takes matrices");
+        if call.node.int(name).unwrap_or(0) != 0 { matrix.reversed_axes() } else { matrix }
+    };
+    let product = turned(call.input(0), "transA").dot(&turned(call.input(1), "transB"));
+    let product = product.into_dyn() * f64::from(call.node.float("alpha").unwrap_or(1.0));
+    match call.optional(2) {
+        Some(c) => product + c * f64::from(call.node.float("beta").unwrap_or(1.0)),
+        None => product,
+    }
+}
+
+/// Over the last two axes, the leading ones broadcast.
+fn mat_mul(a: &ArrayD<f64>, b: &ArrayD<f64>) -> ArrayD<f64> {
+    let rank = a.ndim().max(b.ndim());
+    let padded = |x: &ArrayD<f64>| {
+        let shape: Vec<usize> = std::iter::repeat_n(1, rank - x.ndim()).chain(x.shape().iter().copied()).collect();
+        reshaped(x, &shape)
+    };
+    let (a, b) = (padded(a), padded(b));
+    let mut shape: Vec<usize> = (0..rank).map(|axis| a.shape()[axis].max(b.shape()[axis])).collect();
+    shape[rank - 2] = a.shape()[rank - 2];
+    shape[rank - 1] = b.shape()[rank - 1];
+    let inner = a.shape()[rank - 1];
+    ArrayD::from_shape_fn(IxDyn(&shape), |at| {
+        let index = |x: &ArrayD<f64>, row: usize, column: usize| {
+            let mut index: Vec<usize> = (0..rank - 2).map(|axis| at[axis].min(x.shape()[axis] - 1)).collect();
+            index.extend([row, column]);
+            IxDyn(&index)
+        };
+        (0..inner).map(|k| a[index(&a, at[rank - 2], k)] * b[index(&b, k, at[rank - 1])]).sum()
+    })
+}
