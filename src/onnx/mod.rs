@@ -5,6 +5,7 @@ pub mod graph;
 pub mod read;
 mod hostile;
 pub mod validate;
+pub mod cost;
 pub mod cut;
 pub mod write;
 

@@ -67,7 +67,10 @@ fn a_picture_of_another_rank_or_type() {
     );
     says(&broken(|graph| graph.inputs[0].kind = ElementType::U8), &["image", "U8"]);
     says(&broken(|graph| graph.inputs[0].shape = None), &["image", "no shape"]);
-    says(&broken(|graph| graph.inputs[0].shape = Some(vec![Some(1), Some(3), None, None])), &["no fixed height"]);
+    says(
+        &broken(|graph| graph.inputs[0].shape = Some(vec![Some(1), Some(3), None, None])),
+        &["any size", "--input-size"],
+    );
     says(&broken(|graph| graph.inputs[0] = Port::f32("image", &[1, 3, 100_000, 100_000])), &["more than"]);
 }
 
@@ -78,7 +81,7 @@ fn an_output_that_does_not_exist() {
 
 #[test]
 fn scores_of_another_shape() {
-    says(&broken(|graph| graph.outputs[0].name = "pooled".to_owned()), &["pooled", "[1, 3, 1, 1]"]);
+    says(&broken(|graph| graph.outputs[0].name = "features".to_owned()), &["features", "4×4 cells", "segmentation"]);
     let two = broken(|graph| graph.outputs.push(Port::f32("flat", &[1, 3])));
     says(&two, &["one output", "scores", "flat"]);
 }
@@ -220,7 +223,11 @@ fn a_batch_norm_of_what_is_no_feature_map() {
     let four = &[1.0; 4];
     let builder =
         sound().with("one", &[4], four).with_integers("line", &[4]).node("Reshape", &["scores", "line"], "row", &[]);
-    let bytes = builder.node("BatchNormalization", &["row", "one", "one", "one", "one"], "normed", &[]).bytes(4);
+    let builder = builder.node("BatchNormalization", &["row", "one", "one", "one", "one"], "normed", &[]);
+    let mut builder = builder.with_integers("sides", &[1, 4]).node("Reshape", &["normed", "sides"], "last", &[]);
+    builder.graph.rename("scores", "before");
+    builder.graph.rename("last", "scores");
+    let bytes = builder.bytes(4);
     says(&bytes, &["node_normed", "BatchNormalization"]);
 }
 

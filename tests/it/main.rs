@@ -4,6 +4,7 @@ mod common;
 
 mod allocations;
 mod bad_models;
+mod classifiers;
 mod cli_errors;
 mod cli_explain;
 mod cli_live;

@@ -3,6 +3,7 @@
 use crate::common::{picture, relative_l2};
 use gradcam::engine::Engine;
 use gradcam::error::Result;
+use gradcam::model::metadata::Wish;
 use gradcam::model::{DEFAULT_MODEL, Model, Options};
 use gradcam::onnx::graph::{Graph, Tensor};
 use gradcam::onnx::{self, ACTIVATIONS, GRADIENTS, to_bytes};
@@ -145,7 +146,11 @@ fn an_export_is_read_back_with_everything_in_it() {
         graph
     };
     let labels: Vec<String> = (0..1000).map(|class| format!("thing {class}")).collect();
-    let options = Options { preprocess: Some("lite".to_owned()), labels: Some(labels.clone()), layer: None };
+    let options = Options {
+        preprocess: Wish { preset: Some("lite".to_owned()), ..Wish::default() },
+        labels: Some(labels.clone()),
+        ..Options::default()
+    };
     let model = Model::load("plain.onnx", &to_bytes(&plain), &options).expect("it can be explained");
     let bytes = model.to_bytes(Some("CC0"), "00ff");
     let again = Model::load("again.onnx", &bytes, &Options::default()).expect("it is what was written");
