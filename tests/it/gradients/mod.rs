@@ -10,15 +10,15 @@ mod shape;
 
 use crate::common::evaluate::evaluate;
 use crate::common::graphs::Builder;
-use crate::common::relative_l2;
+use crate::common::{onnxruntime, relative_l2};
 use gradcam::engine::Engine;
 use gradcam::frame::Frame;
 use gradcam::model::{Model, Options};
-use gradcam::onnx::ACTIVATIONS;
 use gradcam::onnx::graph::Attribute::{Int, Ints};
+use gradcam::onnx::{ACTIVATIONS, TARGET};
 use gradcam::preprocess::{Input, Preprocess};
 use gradcam::target::Target;
-use ndarray::{Array3, ArrayD};
+use ndarray::{Array2, Array3, ArrayD};
 
 /// Exact but for the rounding of f32.
 const TOLERANCE: f64 = 1e-5;
@@ -36,7 +36,8 @@ pub fn explained_at(bytes: &[u8], layer: &str) -> (Model, Engine, Input) {
     (model, engine, input)
 }
 
-/// Compares the gradients of every class at `features` with finite differences of the tail.
+/// Compares the gradients of every class at `features` with finite differences of the tail, and the exported file in ONNX
+/// Runtime with both, where there is a Python for it.
 #[track_caller]
 pub fn agrees_with_finite_differences(builder: Builder, classes: usize) {
     let bytes = builder.bytes(classes);
@@ -49,6 +50,7 @@ pub fn agrees_with_finite_differences(builder: Builder, classes: usize) {
     };
     let expected: Vec<f32> = scores(activations.clone()).iter().map(|score| *score as f32).collect();
     assert!(relative_l2(forward.scores(), &expected) < TOLERANCE, "the evaluator and tract disagree");
+    let exported = model.to_bytes(None, "");
     for class in 0..classes {
         let mut slopes = Vec::new();
         for at in 0..activations.len() {
@@ -62,6 +64,16 @@ pub fn agrees_with_finite_differences(builder: Builder, classes: usize) {
         let evidence = engine.gradients(&forward, Target::class(class)).expect("the head runs");
         let error = relative_l2(evidence.gradients(), &slopes);
         assert!(error < TOLERANCE, "class {class}: relative L2 {error:.1e}");
+        if onnxruntime::python().is_some() {
+            let mut target = Array2::<f32>::zeros((1, classes));
+            target[(0, class)] = 1.0;
+            let outputs =
+                onnxruntime::run(&exported, &[("image", input.tensor.clone().into_dyn()), (TARGET, target.into_dyn())]);
+            let error = relative_l2(&outputs[0].1, &expected);
+            assert!(error < TOLERANCE, "scores in ONNX Runtime: relative L2 {error:.1e}");
+            let error = relative_l2(&outputs[2].1, &slopes);
+            assert!(error < TOLERANCE, "class {class} in ONNX Runtime: relative L2 {error:.1e}");
+        }
     }
 }
 
