@@ -21,6 +21,7 @@ mod overlay_scene;
 mod overlay_snapshot;
 mod pipeline;
 mod preprocess_reference;
+mod random_graphs;
 mod reference;
 mod source_demo;
 mod source_pictures;
