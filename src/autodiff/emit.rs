@@ -185,4 +185,48 @@ impl<'a> Emitter<'a> {
             self.node("ReduceSum", &[wire], &attributes, kept)
         }
     }
+
+    /// The positions from each start up to before its end, along the given axes: (axis, start, end).
+    pub fn slice(&mut self, wire: &str, ranges: &[(usize, usize, usize)]) -> Outcome<String> {
+        let mut shape = self.shape(wire)?;
+        let cuts: Vec<_> =
+            ranges.iter().filter(|(axis, start, end)| (*start, *end) != (0, shape[*axis])).copied().collect();
+        if cuts.is_empty() {
+            return Ok(wire.to_owned());
+        }
+        cuts.iter().for_each(|(axis, start, end)| shape[*axis] = end - start);
+        let axes: Vec<i64> = cuts.iter().map(|cut| cut.0 as i64).collect();
+        let starts: Vec<i64> = cuts.iter().map(|cut| cut.1 as i64).collect();
+        let ends: Vec<i64> = cuts.iter().map(|cut| cut.2 as i64).collect();
+        // All became inputs in opset 10.
+        if self.opset() < 10 {
+            let attributes =
+                [("axes", Attribute::Ints(axes)), ("starts", Attribute::Ints(starts)), ("ends", Attribute::Ints(ends))];
+            return Ok(self.node("Slice", &[wire], &attributes, &shape));
+        }
+        let starts = self.constant("starts", Tensor::i64(&starts));
+        let ends = self.constant("ends", Tensor::i64(&ends));
+        let axes = self.constant("axes", Tensor::i64(&axes));
+        Ok(self.node("Slice", &[wire, &starts, &ends, &axes], &[], &shape))
+    }
+
+    /// A border of `value` along one axis.
+    pub fn pad(&mut self, wire: &str, axis: usize, before: usize, after: usize, value: f32) -> Outcome<String> {
+        if before == 0 && after == 0 {
+            return Ok(wire.to_owned());
+        }
+        let mut shape = self.shape(wire)?;
+        let mut pads = vec![0; 2 * shape.len()];
+        pads[axis] = before as i64;
+        pads[shape.len() + axis] = after as i64;
+        shape[axis] += before + after;
+        // Both became inputs in opset 11.
+        if self.opset() < 11 {
+            let attributes = [("pads", Attribute::Ints(pads)), ("value", Attribute::Float(value))];
+            return Ok(self.node("Pad", &[wire], &attributes, &shape));
+        }
+        let pads = self.constant("pads", Tensor::i64(&pads));
+        let value = self.scalar("border", value);
+        Ok(self.node("Pad", &[wire, &pads, &value], &[], &shape))
+    }
 }

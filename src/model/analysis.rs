@@ -27,6 +27,14 @@ pub fn fold(graph: &mut Graph) -> Result<Facts> {
     Ok(facts)
 }
 
+/// Analyses a graph that is not the classifier, for the sizes only.
+///
+/// # Errors
+/// As [`fold`].
+pub fn check(graph: &Graph) -> Result<()> {
+    analyse(graph).map(drop)
+}
+
 /// What each wire carries, and the value of those that nodes compute from constants and shapes alone.
 fn analyse(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
     // tract reads past the end of a shape of fewer than two sides; a batch norm changes no shape.
@@ -85,7 +93,29 @@ fn analyse_plain(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
             }
         }
     }
+    transposed_convolutions(graph, &facts)?;
     Ok((facts, values))
+}
+
+/// tract makes all products of a transposed convolution at once, before it adds them up and cuts the border off.
+fn transposed_convolutions(graph: &Graph, facts: &Facts) -> Result<()> {
+    for node in graph.nodes.iter().filter(|node| node.op == "ConvTranspose") {
+        let shape = |wire: Option<&str>| wire.and_then(|wire| facts.get(wire)).map(|fact| fact.shape.as_slice());
+        let output = node.outputs.first().map(String::as_str);
+        let products = match (shape(node.input(0)), shape(node.input(1)), shape(output)) {
+            (Some([batch, _, cells @ ..]), Some([_, weights @ ..]), Some(_)) => {
+                let group = usize::try_from(node.int("group").unwrap_or(1)).unwrap_or(usize::MAX);
+                let sides = cells.iter().chain(weights).chain([batch, &group]);
+                sides.fold(1usize, |products, side| products.saturating_mul(*side))
+            }
+            _ => usize::MAX,
+        };
+        if products > MAX_ELEMENTS {
+            let reason = format!("node `{}` (ConvTranspose) takes more than {MAX_ELEMENTS} products", node.label());
+            return Err(Error::model(&graph.file, reason));
+        }
+    }
+    Ok(())
 }
 
 /// tract counts sides of shapes in a type of its own, which is an integer to ONNX.

@@ -169,6 +169,7 @@ impl Model {
                 whole.inputs = derived.inputs;
                 whole.outputs = derived.outputs;
                 let stored = onnx::cut(&whole, &scores, &facts).map_err(refuse)?.head;
+                analysis::check(&stored)?;
                 (whole, derived_parts, Some(stored))
             }
         };

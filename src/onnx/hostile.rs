@@ -3,11 +3,12 @@
 
 use super::MAX_ELEMENTS;
 use super::graph::{Attribute, Graph, Node, Tensor};
+use super::windows;
 use std::collections::HashMap;
 
 /// What image classifiers are made of. Other operators are not tried: some that tract knows can be made to take all
 /// memory by a file of a few bytes.
-const OPERATORS: [&str; 97] = [
+const OPERATORS: [&str; 98] = [
     "Abs",
     "Add",
     "And",
@@ -21,6 +22,7 @@ const OPERATORS: [&str; 97] = [
     "Constant",
     "ConstantOfShape",
     "Conv",
+    "ConvTranspose",
     "Cos",
     "DepthToSpace",
     "DequantizeLinear",
@@ -152,9 +154,6 @@ const BROADCAST: [&str; 16] = [
     "LessOrEqual",
 ];
 
-/// The longest side of a window, stride or border, and the most cells of a window.
-const MAX_SIDE: i64 = 4096;
-const MAX_WINDOW: usize = 1 << 20;
 /// The most elements of a tensor that is computed from constants, and of all of them together.
 const MAX_COMPUTED: usize = 1 << 25;
 
@@ -172,7 +171,7 @@ pub(super) fn check(graph: &Graph) -> Outcome<()> {
             return Err(format!("node `{}`: operator {} is none that classifiers are made of", node.label(), node.op));
         }
         declared_size(graph, node)?;
-        windows(node)?;
+        windows::check(graph, node)?;
         empty_constants(graph, node)?;
     }
     computed_constants(graph)
@@ -191,20 +190,6 @@ fn declared_size(graph: &Graph, node: &Node) -> Outcome<Option<usize>> {
         format!("node `{label}` ({op}) makes a tensor of shape {shape:?}, more than {MAX_ELEMENTS} elements")
     })?;
     Ok(Some(elements))
-}
-
-fn windows(node: &Node) -> Outcome<()> {
-    for name in ["kernel_shape", "strides", "dilations", "pads", "output_padding", "output_shape"] {
-        let Some(sides) = node.ints(name) else { continue };
-        // A border may be cut off (negative), a window may not.
-        let lowest = if name == "pads" { -MAX_SIDE } else { 0 };
-        let wide = sides.iter().any(|side| !(lowest..=MAX_SIDE).contains(side));
-        let window = sides.iter().map(|side| side.unsigned_abs() as usize);
-        if wide || (name == "kernel_shape" && product(window, MAX_WINDOW).is_none()) {
-            return Err(format!("node `{}` ({}) has {name} {sides:?}", node.label(), node.op));
-        }
-    }
-    Ok(())
 }
 
 /// Engines read the first element of a scalar without looking whether there is one.

@@ -3,6 +3,7 @@
 
 pub mod graph;
 pub mod read;
+mod windows;
 mod hostile;
 pub mod validate;
 pub mod cost;

@@ -2,11 +2,13 @@
 
 mod conv;
 mod linear;
+mod max_pool;
 mod norm;
 mod pointwise;
 mod pool;
 mod reduce;
 mod shape;
+mod window;
 
 use super::emit::Emitter;
 use crate::onnx::graph::Node;

@@ -8,6 +8,7 @@ mod pointwise;
 mod pool;
 mod reduce;
 mod shape;
+mod window;
 
 use gradcam::onnx::graph::{ElementType, Graph, Node, Tensor};
 use ndarray::{ArrayD, IxDyn};
