@@ -129,6 +129,32 @@ impl<'a> Emitter<'a> {
         Ok(self.node("Div", &[wire, &divisor], &[], &shape))
     }
 
+    /// `wire · factor`.
+    pub fn multiply(&mut self, wire: &str, factor: f32) -> Outcome<String> {
+        let factor = self.scalar("factor", factor);
+        self.apply("Mul", &[wire, &factor])
+    }
+
+    /// Where `wire` is greater than `bound`.
+    pub fn above(&mut self, wire: &str, bound: f32) -> Outcome<String> {
+        let bound = self.scalar("bound", bound);
+        self.apply("Greater", &[wire, &bound])
+    }
+
+    /// Where `wire` is less than `bound`.
+    pub fn below(&mut self, wire: &str, bound: f32) -> Outcome<String> {
+        let bound = self.scalar("bound", bound);
+        self.apply("Less", &[wire, &bound])
+    }
+
+    /// `wire`, no less than `low` and no greater than `high`.
+    pub fn between(&mut self, wire: &str, low: f32, high: f32) -> Outcome<String> {
+        // Not Clip: its bounds are attributes in some opsets and inputs in others.
+        let (low, high) = (self.scalar("low", low), self.scalar("high", high));
+        let raised = self.apply("Max", &[wire, &low])?;
+        self.apply("Min", &[&raised, &high])
+    }
+
     /// The same elements in another shape.
     pub fn reshape(&mut self, wire: &str, shape: &[usize]) -> Outcome<String> {
         if self.shape(wire)? == shape {

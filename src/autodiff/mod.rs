@@ -54,6 +54,9 @@ pub fn append_head(graph: &mut Graph, scores: &str, facts: &Facts) -> Result<()>
             return Err(refuse("more than one of its outputs is used".into()));
         }
         let Some(gradient) = gradients.get(&node.outputs[0]).cloned() else { continue };
+        if let Some(reason) = rules::refusal(&node.op) {
+            return Err(refuse(reason.into()));
+        }
         let rule = rules::find(&node.op).ok_or_else(|| refuse("there is no gradient rule for it".into()))?;
         emitter.begin(node);
         let jumps = |wire: &str| {
@@ -65,6 +68,9 @@ pub fn append_head(graph: &mut Graph, scores: &str, facts: &Facts) -> Result<()>
         };
         let varies = |wire: &str| active.contains(wire) && !jumps(wire);
         for (input, wire) in node.inputs.iter().enumerate().filter(|(_, wire)| varies(wire)) {
+            if let Some(kind @ (ElementType::F16 | ElementType::F64)) = facts.get(wire).map(|fact| fact.kind) {
+                return Err(refuse(format!("its input `{wire}` holds {kind:?} values; export the model in f32")));
+            }
             let share = rule(&mut emitter, node, &gradient, input).map_err(refuse)?;
             if emitter.shape(&share).map_err(refuse)? != emitter.shape(wire).map_err(refuse)? {
                 return Err(refuse(format!("the gradient of its input {input} has another shape than the input")));

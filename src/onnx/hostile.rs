@@ -102,6 +102,7 @@ const OPERATORS: [&str; 98] = [
     "Sub",
     "Sum",
     "Tanh",
+    "ThresholdedRelu",
     "Tile",
     "Transpose",
     "Unsqueeze",

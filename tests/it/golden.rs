@@ -67,4 +67,5 @@ fn plain_classifiers_of_both_exporters_agree_with_pytorch() {
     agrees_with_pytorch("efficientnet_se_silu", [0, 2]);
     agrees_with_pytorch("shufflenet_v2", [0, 7]);
     agrees_with_pytorch("densenet_tail", [2, 8]);
+    agrees_with_pytorch("mobilenet_v3_small", [3, 2]);
 }

@@ -1,5 +1,7 @@
 //! Gradient rules: by numbers worked out by hand, and by central finite differences in f64.
 
+mod activation;
+mod arithmetic;
 mod conv;
 mod linear;
 mod norm;
@@ -7,6 +9,7 @@ mod pointwise;
 mod pool;
 mod reduce;
 mod shape;
+mod softmax;
 
 use crate::common::evaluate::evaluate;
 use crate::common::graphs::Builder;

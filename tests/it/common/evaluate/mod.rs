@@ -1,6 +1,8 @@
 //! A slow, obvious evaluator in f64, for finite differences: one file a family of operators, as `src/autodiff/rules`.
 //! Integers and truth values are f64 too (false 0, true 1).
 
+mod activation;
+mod arithmetic;
 mod conv;
 mod linear;
 mod norm;
@@ -8,6 +10,7 @@ mod pointwise;
 mod pool;
 mod reduce;
 mod shape;
+mod softmax;
 mod window;
 
 use gradcam::onnx::graph::{ElementType, Graph, Node, Tensor};
@@ -56,6 +59,9 @@ pub fn evaluate(graph: &Graph, inputs: &[(&str, ArrayD<f64>)]) -> HashMap<String
             norm::values,
             reduce::values,
             pointwise::values,
+            activation::values,
+            arithmetic::values,
+            softmax::values,
             shape::values,
         ];
         let values = families.into_iter().find_map(|family| family(&call));
