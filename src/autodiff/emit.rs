@@ -50,6 +50,12 @@ impl<'a> Emitter<'a> {
         self.graph.constant(wire)
     }
 
+    /// The integers of a constant wire, such as axes.
+    pub fn integers(&self, wire: &str) -> Outcome<Vec<i64>> {
+        let values = self.constant_value(wire).and_then(Tensor::to_integers);
+        values.ok_or_else(|| format!("its input `{wire}` is not constant"))
+    }
+
     pub fn opset(&self) -> i64 {
         self.graph.opset
     }
@@ -104,6 +110,9 @@ impl<'a> Emitter<'a> {
                 shape.insert(0, 1);
             }
             for (side, own) in shape.iter_mut().zip(own) {
+                if *side != own && *side != 1 && own != 1 {
+                    return Err(format!("the shapes of {inputs:?} do not broadcast"));
+                }
                 *side = if *side == 1 { own } else { *side };
             }
         }
@@ -157,8 +166,17 @@ impl<'a> Emitter<'a> {
 
     /// The same elements in another shape.
     pub fn reshape(&mut self, wire: &str, shape: &[usize]) -> Outcome<String> {
-        if self.shape(wire)? == shape {
+        let from = self.shape(wire)?;
+        if from == shape {
             return Ok(wire.to_owned());
+        }
+        if from.iter().product::<usize>() != shape.iter().product::<usize>() {
+            return Err(format!("`{wire}` of shape {from:?} has another number of elements than {shape:?}"));
+        }
+        // A constant is given its shape here rather than for every frame.
+        if let Some(tensor) = self.constant_value(wire) {
+            let tensor = Tensor { shape: shape.to_vec(), ..tensor.clone() };
+            return Ok(self.constant("constant", tensor));
         }
         let sides: Vec<i64> = shape.iter().map(|side| *side as i64).collect();
         let sides = self.constant("shape", Tensor::i64(&sides));
@@ -177,39 +195,43 @@ impl<'a> Emitter<'a> {
 
     /// The last two axes swapped.
     pub fn transpose(&mut self, wire: &str) -> Outcome<String> {
-        let mut shape = self.shape(wire)?;
-        let rank = shape.len();
-        let mut order: Vec<i64> = (0..rank as i64).collect();
-        shape.swap(rank - 1, rank - 2);
-        order.swap(rank - 1, rank - 2);
-        Ok(self.node("Transpose", &[wire], &[("perm", Attribute::Ints(order))], &shape))
+        let rank = self.shape(wire)?.len();
+        let mut order: Vec<usize> = (0..rank).collect();
+        let last = rank.checked_sub(2).ok_or_else(|| format!("`{wire}` is no matrix"))?;
+        order.swap(last, last + 1);
+        self.permute(wire, &order)
     }
 
     /// Sums over the axes along which `shape` was broadcast to the wire's own, and brings the sum to `shape`.
     pub fn sum_to(&mut self, wire: &str, shape: &[usize]) -> Outcome<String> {
         let from = self.shape(wire)?;
         let new = from.len().checked_sub(shape.len()).ok_or("its gradient has fewer axes than its input")?;
-        let repeated = |axis: &usize| *axis < new || (shape[*axis - new] == 1 && from[*axis] != 1);
-        let axes: Vec<i64> = (0..from.len()).filter(repeated).map(|axis| axis as i64).collect();
-        if axes.is_empty() {
-            return self.reshape(wire, shape);
+        let fits = |(side, own): (&usize, &usize)| side == own || *side == 1;
+        if !shape.iter().zip(&from[new..]).all(fits) {
+            return Err(format!("its gradient of shape {from:?} does not come from an input of shape {shape:?}"));
         }
-        let mut kept = from.clone();
-        axes.iter().for_each(|axis| kept[*axis as usize] = 1);
-        let sum = self.sum_over(wire, &axes, &kept);
+        let repeated = |axis: &usize| *axis < new || (shape[*axis - new] == 1 && from[*axis] != 1);
+        let axes: Vec<usize> = (0..from.len()).filter(repeated).filter(|axis| from[*axis] != 1).collect();
+        let sum = self.reduce("ReduceSum", wire, &axes)?;
         self.reshape(&sum, shape)
     }
 
-    /// Sums over `axes` (from 0 on), which keep the length 1 in the resulting shape `kept`.
-    pub fn sum_over(&mut self, wire: &str, axes: &[i64], kept: &[usize]) -> String {
-        // The axes of ReduceSum became an input in opset 13.
-        if self.opset() >= 13 {
-            let axes = self.constant("axes", Tensor::i64(axes));
-            self.node("ReduceSum", &[wire, &axes], &[("keepdims", Attribute::Int(1))], kept)
-        } else {
-            let attributes = [("axes", Attribute::Ints(axes.to_vec())), ("keepdims", Attribute::Int(1))];
-            self.node("ReduceSum", &[wire], &attributes, kept)
+    /// A reduction over `axes` (from 0 on), which keep the length 1.
+    pub fn reduce(&mut self, op: &str, wire: &str, axes: &[usize]) -> Outcome<String> {
+        if axes.is_empty() {
+            return Ok(wire.to_owned());
         }
+        let mut kept = self.shape(wire)?;
+        axes.iter().for_each(|axis| kept[*axis] = 1);
+        let axes: Vec<i64> = axes.iter().map(|axis| *axis as i64).collect();
+        // The axes of ReduceSum became an input in opset 13, those of the others in 18.
+        let since = if op == "ReduceSum" { 13 } else { 18 };
+        let keep = ("keepdims", Attribute::Int(1));
+        if self.opset() >= since {
+            let axes = self.constant("axes", Tensor::i64(&axes));
+            return Ok(self.node(op, &[wire, &axes], &[keep], &kept));
+        }
+        Ok(self.node(op, &[wire], &[("axes", Attribute::Ints(axes)), keep], &kept))
     }
 
     /// The positions from each start up to before its end, along the given axes: (axis, start, end).

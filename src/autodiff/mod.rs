@@ -4,6 +4,8 @@
 //! the target layer, and add up where branches meet. What has no rule is refused by name.
 
 pub mod emit;
+mod moves;
+mod rewrite;
 pub mod rules;
 
 use crate::error::{Error, Result};
@@ -11,6 +13,11 @@ use crate::onnx::graph::{ElementType, Facts, Graph, Node, Port};
 use crate::onnx::{ACTIVATIONS, GRADIENTS, TARGET};
 use emit::Emitter;
 use std::collections::{HashMap, HashSet};
+
+/// Whether there is a rule for an operator; it may refuse some of its forms.
+pub fn differentiable(op: &str) -> bool {
+    rewrite::REPLACED.contains(&op) || rules::find(op).is_some()
+}
 
 /// Adds the gradient head: the input `target` (shape of the scores) and the output `gradients` =
 /// d(Σ target·scores)/d activations. `graph` holds the wire `activations`; `facts` tell what each wire carries.
@@ -30,9 +37,8 @@ pub fn append_head(graph: &mut Graph, scores: &str, facts: &Facts) -> Result<()>
     let scores_shape = shape_of(scores)?;
     let activations_shape = shape_of(ACTIVATIONS)?;
 
-    let behind = graph.behind(&[ACTIVATIONS]);
-    let needed = graph.before(&[scores], &[ACTIVATIONS]);
-    let between: HashSet<usize> = behind.intersection(&needed).copied().collect();
+    rewrite::split_as_slices(graph, &between(graph, scores), facts)?;
+    let between = between(graph, scores);
     if between.is_empty() {
         return Err(Error::model(&file, format!("the scores `{scores}` do not depend on the target layer")));
     }
@@ -99,4 +105,11 @@ pub fn append_head(graph: &mut Graph, scores: &str, facts: &Facts) -> Result<()>
     graph.inputs.push(Port::f32(TARGET, &scores_shape));
     graph.outputs.push(Port::f32(GRADIENTS, &activations_shape));
     Ok(())
+}
+
+/// The nodes between the target layer and the scores.
+fn between(graph: &Graph, scores: &str) -> HashSet<usize> {
+    let behind = graph.behind(&[ACTIVATIONS]);
+    let needed = graph.before(&[scores], &[ACTIVATIONS]);
+    behind.intersection(&needed).copied().collect()
 }

@@ -2,7 +2,7 @@
 
 use super::SUCCESS;
 use super::model::{OptionArgs, read};
-use crate::autodiff::rules;
+use crate::autodiff;
 use crate::engine::Engine;
 use crate::model::layers::{self, Layer, Listed};
 use crate::model::metadata::{Metadata, NullLevels, Preprocessing};
@@ -93,7 +93,7 @@ impl Inspect {
             let behind = graph.behind(&[layer.wire.as_str()]);
             let between = graph.before(&[scores.as_str()], &[layer.wire.as_str()]);
             let nodes = graph.nodes.iter().enumerate().filter(|(at, _)| behind.contains(at) && between.contains(at));
-            for (_, node) in nodes.filter(|(_, node)| rules::find(&node.op).is_none()) {
+            for (_, node) in nodes.filter(|(_, node)| !autodiff::differentiable(&node.op)) {
                 without_rule.entry(node.op.clone()).or_default().push(node.label().to_owned());
             }
         }

@@ -1,5 +1,6 @@
 //! What every wire carries, found by the inference engine's own analysis, and what of it does not depend on the picture.
 
+use super::forms;
 use crate::error::{Error, Result, guarded};
 use crate::onnx::graph::{Fact, Facts};
 use crate::onnx::{ElementType, Graph, MAX_ELEMENTS, Tensor, to_proto};
@@ -14,7 +15,12 @@ use tract_onnx::tract_hir::internal::DimLike;
 /// # Errors
 /// [`Error::Model`] where the analysis fails or finds a tensor that is too large.
 pub fn fold(graph: &mut Graph) -> Result<Facts> {
-    let (facts, values) = analyse(graph)?;
+    let (mut facts, values) = analyse(graph)?;
+    // The engine keeps one of several equal constants, so that some of the names are missing.
+    for (name, tensor) in &graph.initializers {
+        facts.entry(name.clone()).or_insert_with(|| Fact { kind: tensor.kind, shape: tensor.shape.clone() });
+    }
+    forms::check(graph, &facts)?;
     let known = |wire: &String| wire.is_empty() || values.contains_key(wire);
     graph.nodes.retain(|node| node.op == "Constant" || !node.outputs.iter().all(known));
     let made = graph.producers();

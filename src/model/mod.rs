@@ -2,6 +2,7 @@
 //! says of itself. A plain classifier gets its head here; a head that is stored is derived again for the engine's check.
 
 pub mod analysis;
+mod forms;
 mod classifier;
 mod half;
 pub mod labels;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 /// What image classifiers are made of. Other operators are not tried: some that tract knows can be made to take all
 /// memory by a file of a few bytes.
-const OPERATORS: [&str; 98] = [
+const OPERATORS: [&str; 99] = [
     "Abs",
     "Add",
     "And",
@@ -155,6 +155,8 @@ const BROADCAST: [&str; 16] = [
     "LessOrEqual",
 ];
 
+/// The most outputs of a node: each part of a split becomes a node of its own.
+const MAX_OUTPUTS: usize = 256;
 /// The most elements of a tensor that is computed from constants, and of all of them together.
 const MAX_COMPUTED: usize = 1 << 25;
 
@@ -171,8 +173,13 @@ pub(super) fn check(graph: &Graph) -> Outcome<()> {
         if !OPERATORS.contains(&node.op.as_str()) {
             return Err(format!("node `{}`: operator {} is none that classifiers are made of", node.label(), node.op));
         }
+        if node.outputs.len() > MAX_OUTPUTS {
+            let (label, op, outputs) = (node.label(), &node.op, node.outputs.len());
+            return Err(format!("node `{label}` ({op}) has {outputs} outputs, at most {MAX_OUTPUTS} are supported"));
+        }
         declared_size(graph, node)?;
         windows::check(graph, node)?;
+        borders(graph, node)?;
         empty_constants(graph, node)?;
     }
     computed_constants(graph)
@@ -191,6 +198,21 @@ fn declared_size(graph: &Graph, node: &Node) -> Outcome<Option<usize>> {
         format!("node `{label}` ({op}) makes a tensor of shape {shape:?}, more than {MAX_ELEMENTS} elements")
     })?;
     Ok(Some(elements))
+}
+
+/// The border that Pad puts around any wire may be wide, but not so that sides overflow when they are added up.
+fn borders(graph: &Graph, node: &Node) -> Outcome<()> {
+    if node.op != "Pad" {
+        return Ok(());
+    }
+    let widths = match node.input(1).and_then(|wire| graph.constant(wire)) {
+        Some(widths) => widths.to_integers(),
+        None => node.ints("pads").map(<[i64]>::to_vec),
+    };
+    match widths.iter().flatten().find(|width| width.unsigned_abs() > MAX_ELEMENTS as u64) {
+        Some(width) => Err(format!("node `{}` (Pad) has a border of {width}", node.label())),
+        None => Ok(()),
+    }
 }
 
 /// Engines read the first element of a scalar without looking whether there is one.

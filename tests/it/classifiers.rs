@@ -221,6 +221,7 @@ fn float16_is_computed_with_as_float32() {
     let last = builder.graph.nodes.len() - 1;
     builder.graph.nodes[last].inputs[0] = "flat16".to_owned();
     builder.graph.nodes[last].outputs[0] = "scores16".to_owned();
+    builder.graph.nodes[last].name = "node_scores16".to_owned();
     builder.graph.nodes.insert(last, cast("flat", "flat16", 10));
     builder.graph.nodes.push(cast("scores16", "scores", 1));
     let info = as_the_plain_one(&builder.bytes(2), &Options::default());

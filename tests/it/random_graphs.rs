@@ -184,6 +184,10 @@ impl Grower {
             _ => self.constant(&shape[shape.len() - 1..]),
         };
         let y = match op {
+            "Div" if other.starts_with("constant") => {
+                let divisor = self.positive(&shape[shape.len() - 1..]);
+                self.node(op, &[x, &divisor], &[])
+            }
             "Div" => {
                 let bounded = self.node("Sigmoid", &[&other], &[]);
                 other = self.node("Exp", &[&bounded], &[]);

@@ -78,8 +78,7 @@ fn feature_maps(emitter: &mut Emitter, node: &Node, gradient: &str) -> Result<St
 /// One number for each feature map of the output.
 fn bias(emitter: &mut Emitter, gradient: &str) -> Result<String, String> {
     let shape = emitter.shape(gradient)?;
-    let axes: Vec<i64> = (0..shape.len() as i64).filter(|axis| *axis != 1).collect();
-    let kept: Vec<usize> = (0..shape.len()).map(|axis| if axis == 1 { shape[1] } else { 1 }).collect();
-    let sum = emitter.sum_over(gradient, &axes, &kept);
+    let axes: Vec<usize> = (0..shape.len()).filter(|axis| *axis != 1).collect();
+    let sum = emitter.reduce("ReduceSum", gradient, &axes)?;
     emitter.reshape(&sum, &shape[1..2])
 }

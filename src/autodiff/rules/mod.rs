@@ -9,6 +9,7 @@ mod norm;
 mod pointwise;
 mod pool;
 mod reduce;
+mod select;
 mod shape;
 mod softmax;
 mod window;
@@ -33,6 +34,7 @@ pub fn find(op: &str) -> Option<Rule> {
         arithmetic::find,
         softmax::find,
         shape::find,
+        select::find,
     ];
     families.into_iter().find_map(|family| family(op))
 }
@@ -49,4 +51,10 @@ pub fn refusal(op: &str) -> Option<&'static str> {
         }
         _ => return None,
     })
+}
+
+/// An axis counted from 0, where ONNX lets negative ones count from behind.
+pub(super) fn axis_from_front(axis: i64, rank: usize) -> Result<usize, String> {
+    let front = if axis < 0 { axis + rank as i64 } else { axis };
+    usize::try_from(front).ok().filter(|front| *front < rank).ok_or_else(|| format!("axis {axis} does not exist"))
 }

@@ -1,6 +1,6 @@
 //! Softmax and its logarithm.
 
-use super::Rule;
+use super::{Rule, axis_from_front};
 use crate::autodiff::emit::Emitter;
 use crate::onnx::graph::Node;
 
@@ -33,15 +33,10 @@ fn log_softmax(emitter: &mut Emitter, node: &Node, gradient: &str, _input: usize
 /// The sum over what is normalised together: one axis, by default the last; before opset 13 all axes from `axis` on, by
 /// default all but the first.
 fn total(emitter: &mut Emitter, node: &Node, wire: &str) -> Result<String, String> {
-    let mut kept = emitter.shape(&node.inputs[0])?;
-    let rank = kept.len() as i64;
+    let rank = emitter.shape(&node.inputs[0])?.len();
     let one = emitter.opset() >= 13;
     let axis = node.int("axis").unwrap_or(if one { -1 } else { 1 });
-    let first = if axis < 0 { axis + rank } else { axis };
-    if !(0..rank).contains(&first) {
-        return Err(format!("axis {axis} does not exist"));
-    }
-    let axes: Vec<i64> = (first..if one { first + 1 } else { rank }).collect();
-    axes.iter().for_each(|axis| kept[*axis as usize] = 1);
-    Ok(emitter.sum_over(wire, &axes, &kept))
+    let first = axis_from_front(axis, rank)?;
+    let axes: Vec<usize> = (first..if one { first + 1 } else { rank }).collect();
+    emitter.reduce("ReduceSum", wire, &axes)
 }

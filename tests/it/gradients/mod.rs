@@ -8,6 +8,7 @@ mod norm;
 mod pointwise;
 mod pool;
 mod reduce;
+mod select;
 mod shape;
 mod softmax;
 
@@ -43,6 +44,17 @@ pub fn explained_at(bytes: &[u8], layer: &str) -> (Model, Engine, Input) {
 /// Runtime with both, where there is a Python for it.
 #[track_caller]
 pub fn agrees_with_finite_differences(builder: Builder, classes: usize) {
+    compare(builder, classes, onnxruntime::python().is_some());
+}
+
+/// The same for a form that the standard has and ONNX Runtime does not.
+#[track_caller]
+pub fn agrees_without_onnx_runtime(builder: Builder, classes: usize) {
+    compare(builder, classes, false);
+}
+
+#[track_caller]
+fn compare(builder: Builder, classes: usize, with_onnx_runtime: bool) {
     let bytes = builder.bytes(classes);
     let (model, mut engine, input) = explained_at(&bytes, "features");
     let forward = engine.forward(&input).expect("the classifier runs");
@@ -54,6 +66,29 @@ pub fn agrees_with_finite_differences(builder: Builder, classes: usize) {
     let expected: Vec<f32> = scores(activations.clone()).iter().map(|score| *score as f32).collect();
     assert!(relative_l2(forward.scores(), &expected) < TOLERANCE, "the evaluator and tract disagree");
     let exported = model.to_bytes(None, "");
+    let error = relative_l2(forward.scores(), &expected);
+    assert!(error < TOLERANCE, "the evaluator and tract disagree: {error:.1e}");
+    // DUMP
+    if let Ok(folder) = std::env::var("GRADCAM_DUMP") {
+        static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let n = COUNT.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let w = |e: &str, v: Vec<f32>| {
+            std::fs::write(format!("{folder}/{n}.{e}"), v.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())
+                .unwrap()
+        };
+        std::fs::write(format!("{folder}/{n}.onnx"), model.to_bytes(None, "x")).unwrap();
+        w("input", input.tensor.iter().copied().collect());
+        w("scores", forward.scores().to_vec());
+        for class in 0..classes {
+            w(
+                &format!("g{class}"),
+                engine.gradients(&forward, Target::class(class)).unwrap().gradients().iter().copied().collect(),
+            );
+        }
+        Model::load("again.onnx", &model.to_bytes(None, "x"), &Options::default())
+            .map(|m| Engine::new(&m, 1).expect("engine"))
+            .expect("reads back");
+    } // DUMP END
     for class in 0..classes {
         let mut slopes = Vec::new();
         for at in 0..activations.len() {
@@ -67,7 +102,7 @@ pub fn agrees_with_finite_differences(builder: Builder, classes: usize) {
         let evidence = engine.gradients(&forward, Target::class(class)).expect("the head runs");
         let error = relative_l2(evidence.gradients(), &slopes);
         assert!(error < TOLERANCE, "class {class}: relative L2 {error:.1e}");
-        if onnxruntime::python().is_some() {
+        if with_onnx_runtime {
             let mut target = Array2::<f32>::zeros((1, classes));
             target[(0, class)] = 1.0;
             let outputs =
@@ -88,6 +123,47 @@ pub fn ramp(count: usize) -> Vec<f32> {
 /// `features`, pooled to the wire `flat` of shape [1, maps].
 pub fn pooled(builder: Builder) -> Builder {
     builder.node("GlobalAveragePool", &["features"], "pooled", &[]).node("Flatten", &["pooled"], "flat", &[])
+}
+
+/// Two scores, each a weighted sum of all `elements` of a wire.
+pub fn weighed(builder: Builder, wire: &str, elements: usize) -> Builder {
+    builder
+        .with_integers("weighed_row", &[1, elements as i64])
+        .with("weighed_by", &[elements, 2], &ramp(2 * elements))
+        .node("Reshape", &[wire, "weighed_row"], "weighed", &[])
+        .node("MatMul", &["weighed", "weighed_by"], "scores", &[])
+}
+
+/// The activations at `features` and the gradients of each class.
+pub fn gradients_of(builder: Builder, classes: usize) -> (Array3<f32>, Vec<Array3<f32>>) {
+    let (_, mut engine, input) = explained_at(&builder.bytes(classes), "features");
+    let forward = engine.forward(&input).expect("the classifier runs");
+    let gradients = (0..classes)
+        .map(|class| engine.gradients(&forward, Target::class(class)).expect("the head runs").gradients().to_owned())
+        .collect();
+    (forward.activations().to_owned(), gradients)
+}
+
+/// `features`, summed over the cells to the wire `cell` of shape [1, maps, 1, 1].
+pub fn in_one_cell(builder: Builder) -> Builder {
+    builder.with_integers("cells", &[2, 3]).node("ReduceSum", &["features", "cells"], "cell", &[])
+}
+
+/// The one gradient that all cells of a map have, for each map.
+pub fn by_map(gradients: &Array3<f32>) -> Vec<f32> {
+    let maps = gradients.outer_iter();
+    maps.map(|map| {
+        let first = map[(0, 0)];
+        assert!(map.iter().all(|gradient| *gradient == first), "{map}");
+        first
+    })
+    .collect()
+}
+
+/// Why a classifier is refused.
+pub fn refusal(builder: Builder, classes: usize) -> String {
+    let options = Options { layer: Some("features".to_owned()), ..Options::default() };
+    Model::load("test.onnx", &builder.bytes(classes), &options).expect_err("it cannot be explained").to_string()
 }
 
 #[test]

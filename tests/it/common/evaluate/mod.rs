@@ -75,7 +75,9 @@ pub fn evaluate(graph: &Graph, inputs: &[(&str, ArrayD<f64>)]) -> HashMap<String
 pub fn constant(tensor: &Tensor) -> ArrayD<f64> {
     let values: Vec<f64> = match tensor.kind {
         ElementType::F32 => tensor.to_f32().expect("it is f32").into_iter().map(f64::from).collect(),
-        ElementType::I64 => tensor.to_i64().expect("it is i64").into_iter().map(|value| value as f64).collect(),
+        ElementType::I32 | ElementType::I64 => {
+            tensor.to_integers().expect("it holds integers").into_iter().map(|value| value as f64).collect()
+        }
         ElementType::Bool => tensor.bytes.iter().map(|value| f64::from(*value)).collect(),
         other => panic!("the evaluator does not know constants of {other:?}"),
     };
