@@ -8,6 +8,8 @@ use crate::onnx::graph::{Attribute, Node, Tensor};
 
 /// The longest window along one axis: there are a few nodes for each of its positions.
 const MOST_TAPS: usize = 64;
+/// `TensorProto.FLOAT`, the type that truth values are turned into.
+const FLOAT: i64 = 1;
 
 /// y = maximum of x over windows: dx = Σ g over the windows whose first maximum a position is.
 ///
@@ -72,17 +74,30 @@ fn undo_axis(
     at: usize,
 ) -> Result<String, String> {
     let shape = emitter.shape(from)?;
-    let (outer, inner) = (shape[..at].iter().product(), shape[at + 1..].iter().product());
+    let (outer, inner): (usize, usize) = (shape[..at].iter().product(), shape[at + 1..].iter().product());
     let Axis { length, cells, window, stride, dilation, before, .. } = *axis;
     let steps = ((before + length).div_ceil(stride)).max(cells + (window - 1) * dilation / stride);
 
-    let lines = emitter.reshape(from, &[outer, length, inner])?;
+    // Slices and borders of the last axis would be single numbers here and there: it is turned to the front.
+    let turned = inner == 1;
+    let (outer, inner) = if turned { (1, outer) } else { (outer, inner) };
+    let lines_of = |emitter: &mut Emitter, wire: &str, along: usize| {
+        if !turned {
+            return emitter.reshape(wire, &[outer, along, inner]);
+        }
+        let lines = emitter.reshape(wire, &[inner, along])?;
+        let lines = emitter.transpose(&lines)?;
+        emitter.reshape(&lines, &[outer, along, inner])
+    };
+    let lines = lines_of(emitter, from, length)?;
     // Lower than any feature, so that it is taken only where a window holds nothing else.
     let lines = emitter.pad(&lines, 1, before, steps * stride - before - length, f32::MIN)?;
     let places = emitter.reshape(&lines, &[outer, steps, stride, inner])?;
-    let maxima = emitter.reshape(maxima, &[outer, cells, 1, inner])?;
-    let mut left = emitter.reshape(gradient, &[outer, cells, 1, inner])?;
-    let zero = emitter.scalar("zero", 0.0);
+    let windows = [outer, cells, 1, inner];
+    let maxima = lines_of(emitter, maxima, cells)?;
+    let maxima = emitter.reshape(&maxima, &windows)?;
+    let left = lines_of(emitter, gradient, cells)?;
+    let mut left = emitter.reshape(&left, &windows)?;
     let mut sums: Vec<Option<String>> = vec![None; stride];
     for tap in 0..window {
         let (step, place) = (tap * dilation / stride, tap * dilation % stride);
@@ -91,8 +106,10 @@ fn undo_axis(
         } else {
             let value = emitter.slice(&places, &[(1, step, step + cells), (2, place, place + 1)])?;
             let below = emitter.apply("Less", &[&value, &maxima])?;
-            let taken = emitter.apply("Where", &[&below, &zero, &left])?;
-            left = emitter.apply("Where", &[&below, &left, &zero])?;
+            let below = emitter.node("Cast", &[&below], &[("to", Attribute::Int(FLOAT))], &windows);
+            let passed = emitter.apply("Mul", &[&left, &below])?;
+            let taken = emitter.apply("Sub", &[&left, &passed])?;
+            left = passed;
             taken
         };
         let taken = emitter.pad(&taken, 1, step, steps - step - cells, 0.0)?;
@@ -106,7 +123,10 @@ fn undo_axis(
         // Places that no window reads.
         parts.push(match sum {
             Some(sum) => sum,
-            None => emitter.expand(&zero, &[outer, steps, 1, inner])?,
+            None => {
+                let zero = emitter.scalar("zero", 0.0);
+                emitter.expand(&zero, &[outer, steps, 1, inner])?
+            }
         });
     }
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
@@ -116,6 +136,12 @@ fn undo_axis(
     };
     let lines = emitter.reshape(&places, &[outer, steps * stride, inner])?;
     let lines = emitter.slice(&lines, &[(1, before, before + length)])?;
+    let lines = if turned {
+        let lines = emitter.reshape(&lines, &[length, inner])?;
+        emitter.transpose(&lines)?
+    } else {
+        lines
+    };
     emitter.reshape(&lines, &shape)
 }
 
