@@ -188,3 +188,64 @@ fn mish_and_gelu() {
     let unknown = [("approximate", String(b"erf2".to_vec()))];
     assert!(refused(scored(features(20).node("Gelu", &["features"], "bent", &unknown))).contains("approximate"));
 }
+
+/// As exporters write them where the opset has no operator for them.
+#[test]
+fn activations_that_are_spelled_out() {
+    for opset in [9, 11, 13, 17] {
+        let base = || {
+            let builder = features(opset).with("half", &[], &[0.5]).with("one", &[], &[1.0]).with("three", &[], &[3.0]);
+            builder.with("root", &[], &[2f32.sqrt()])
+        };
+        let silu = base().node("Sigmoid", &["features"], "gate", &[]).node("Mul", &["features", "gate"], "bent", &[]);
+        agrees_with_finite_differences(scored(silu), 2);
+        let mish = base().node("Softplus", &["features"], "soft", &[]).node("Tanh", &["soft"], "gate", &[]).node(
+            "Mul",
+            &["features", "gate"],
+            "bent",
+            &[],
+        );
+        agrees_with_finite_differences(scored(mish), 2);
+        let gelu = base()
+            .node("Div", &["features", "root"], "scaled", &[])
+            .node("Erf", &["scaled"], "erf", &[])
+            .node("Add", &["erf", "one"], "double", &[])
+            .node("Mul", &["features", "double"], "product", &[])
+            .node("Mul", &["product", "half"], "bent", &[]);
+        agrees_with_finite_differences(scored(gelu), 2);
+        let approximate = base()
+            .with("cubic", &[], &[0.044715])
+            .with("factor", &[], &[0.797_884_6])
+            .node("Pow", &["features", "three"], "cube", &[])
+            .node("Mul", &["cube", "cubic"], "small", &[])
+            .node("Add", &["features", "small"], "sum", &[])
+            .node("Mul", &["sum", "factor"], "inner", &[])
+            .node("Tanh", &["inner"], "tanh", &[])
+            .node("Add", &["tanh", "one"], "double", &[])
+            .node("Mul", &["features", "double"], "product", &[])
+            .node("Mul", &["product", "half"], "bent", &[]);
+        agrees_with_finite_differences(scored(approximate), 2);
+        let swish = base()
+            .node("HardSigmoid", &["features"], "gate", &[("alpha", Float(1.0 / 6.0)), ("beta", Float(0.5))])
+            .node("Mul", &["features", "gate"], "bent", &[]);
+        agrees_with_finite_differences(scored(swish), 2);
+    }
+}
+
+/// A squeeze-and-excitation gate: the means of the maps decide how much of each map passes.
+#[test]
+fn a_gate_that_the_features_make_for_themselves() {
+    for opset in [9, 13, 18, 21] {
+        let builder = features(opset)
+            .with_integers("vector", &[1, 4])
+            .with_integers("maps", &[1, 4, 1, 1])
+            .with("inner", &[4, 4], &ramp(16))
+            .node("GlobalAveragePool", &["features"], "means", &[])
+            .node("Reshape", &["means", "vector"], "squeezed", &[])
+            .node("MatMul", &["squeezed", "inner"], "mixed", &[])
+            .node("HardSigmoid", &["mixed"], "level", &[])
+            .node("Reshape", &["level", "maps"], "gate", &[])
+            .node("Mul", &["gate", "features"], "bent", &[]);
+        agrees_with_finite_differences(scored(builder), 2);
+    }
+}

@@ -1,6 +1,9 @@
 //! Normalisations.
 
-use super::{agrees_with_finite_differences, agrees_without_onnx_runtime, by_map, gradients_of, in_one_cell, ramp, refusal, weighed};
+use super::{
+    agrees_with_finite_differences, agrees_without_onnx_runtime, by_map, gradients_of, in_one_cell, ramp, refusal,
+    weighed,
+};
 use crate::common::graphs::Builder;
 use gradcam::onnx::graph::Attribute::{Float, Int};
 
