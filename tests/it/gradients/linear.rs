@@ -130,3 +130,33 @@ fn a_number_times_itself_by_hand() {
     let (maps, gradients) = gradients_of(builder, 1);
     assert!((by_map(&gradients[0])[0] - 2.0 * maps.sum()).abs() < 1e-5 * maps.sum().abs());
 }
+
+#[test]
+fn tokens_that_are_mixed_normalised_and_averaged() {
+    // The end of a transformer: [1,4,3,3] → [1,9,4] tokens → a linear layer → the mean of the tokens → scores.
+    for opset in [9, 13, 17, 21] {
+        for normalised in [false, true] {
+            if normalised && opset < 17 {
+                continue;
+            }
+            let tokens = Builder::new(opset, 3, 4)
+                .with_integers("places", &[1, 4, 9])
+                .with("w", &[4, 5], &ramp(20))
+                .with("scale", &[5], &ramp(5))
+                .with("v", &[5, 2], &ramp(10))
+                .with_integers("axes", &[1])
+                .node("Reshape", &["features", "places"], "columns", &[])
+                .node("Transpose", &["columns"], "tokens", &[("perm", Ints(vec![0, 2, 1]))])
+                .node("MatMul", &["tokens", "w"], "mixed", &[]);
+            let mixed = match normalised {
+                true => tokens.node("LayerNormalization", &["mixed", "scale"], "normal", &[]),
+                false => tokens.node("Identity", &["mixed"], "normal", &[]),
+            };
+            let mean = match opset < 18 {
+                true => mixed.node("ReduceMean", &["normal"], "mean", &[("axes", Ints(vec![1])), ("keepdims", Int(0))]),
+                false => mixed.node("ReduceMean", &["normal", "axes"], "mean", &[("keepdims", Int(0))]),
+            };
+            agrees_with_finite_differences(mean.node("MatMul", &["mean", "v"], "scores", &[]), 2);
+        }
+    }
+}
