@@ -1,6 +1,6 @@
 //! Matrix products.
 
-use super::{agrees_with_finite_differences, by_map, gradients_of, in_one_cell, pooled, ramp, weighed};
+use super::{agrees_with_finite_differences, by_map, gradients_of, in_one_cell, pooled, ramp, refusal, weighed};
 use crate::common::graphs::Builder;
 use gradcam::onnx::graph::Attribute::{Float, Int, Ints};
 
@@ -159,4 +159,19 @@ fn tokens_that_are_mixed_normalised_and_averaged() {
             agrees_with_finite_differences(mean.node("MatMul", &["mean", "v"], "scores", &[]), 2);
         }
     }
+}
+
+#[test]
+fn a_product_that_reads_repeated_values_is_refused() {
+    // The engine would add up one of the nine equal columns instead of all.
+    let builder = Builder::new(13, 3, 4)
+        .with_integers("nine", &[1, 4, 9])
+        .with_integers("one", &[1, 4, 1])
+        .with("w", &[9, 4], &ramp(36))
+        .node("GlobalAveragePool", &["features"], "pooled", &[])
+        .node("Reshape", &["pooled", "one"], "column", &[])
+        .node("Expand", &["column", "nine"], "columns", &[])
+        .node("MatMul", &["columns", "w"], "y", &[]);
+    let text = refusal(weighed(builder, "y", 16), 2);
+    assert!(text.contains("MatMul") && text.contains("node_y") && text.contains("Expand"), "{text}");
 }
