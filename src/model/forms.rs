@@ -97,14 +97,18 @@ fn reduce(graph: &Graph, node: &Node) -> Outcome {
 /// nodes that only give the elements another shape, and then sums one element where there are many.
 fn product(graph: &Graph, producers: &HashMap<&str, usize>, node: &Node, facts: &Facts) -> Outcome {
     let maker = |wire: &str| producers.get(wire).map(|at| &graph.nodes[*at]);
-    let shape = |wire: &str| facts.get(wire).map(|fact| &fact.shape);
+    let shape = |wire: &str| facts.get(wire).map(|fact| fact.shape.as_slice()).unwrap_or_default();
+    let from_one = |from: &[usize], to: &[usize]| {
+        let aligned = || from.iter().rev().zip(to.iter().rev());
+        from != to && aligned().all(|(from, to)| from == to || *from == 1)
+    };
     for wire in &node.inputs {
         let mut wire = wire.as_str();
         while let Some(before) = maker(wire) {
             let Some(input) = before.input(0) else { break };
             match before.op.as_str() {
                 // What does not depend on the picture is computed before the engine could take it out.
-                "Expand" | "Tile" if graph.constant(input).is_none() && shape(input) != shape(wire) => {
+                "Expand" | "Tile" if graph.constant(input).is_none() && from_one(shape(input), shape(wire)) => {
                     let (label, op) = (before.label(), &before.op);
                     return Err(format!(
                         "it reads what node `{label}` ({op}) repeats, which the inference engine gets wrong; export it with a factor instead"
