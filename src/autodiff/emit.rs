@@ -184,13 +184,20 @@ impl<'a> Emitter<'a> {
     }
 
     /// Repeats along axes of length 1.
+    ///
+    /// Written as Gather of place 0: tract moves an Expand (or Tile) out of a matrix product that reads it and loses it.
     pub fn expand(&mut self, wire: &str, shape: &[usize]) -> Outcome<String> {
-        if self.shape(wire)? == shape {
-            return Ok(wire.to_owned());
+        let mut sides = self.shape(wire)?;
+        if sides.len() != shape.len() || sides.iter().zip(shape).any(|(from, to)| from != to && *from != 1) {
+            return Err(format!("a gradient of shape {sides:?} does not expand to {shape:?}"));
         }
-        let sides: Vec<i64> = shape.iter().map(|side| *side as i64).collect();
-        let sides = self.constant("shape", Tensor::i64(&sides));
-        Ok(self.node("Expand", &[wire, &sides], &[], shape))
+        let mut wire = wire.to_owned();
+        for axis in (0..shape.len()).rev().filter(|axis| sides[*axis] != shape[*axis]).collect::<Vec<usize>>() {
+            sides[axis] = shape[axis];
+            let places = self.constant("places", Tensor::i64(&vec![0; shape[axis]]));
+            wire = self.node("Gather", &[&wire, &places], &[("axis", Attribute::Int(axis as i64))], &sides);
+        }
+        Ok(wire)
     }
 
     /// The last two axes swapped.

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::onnx::Graph;
 use crate::onnx::graph::{Attribute, Facts, Node, Tensor};
+use std::collections::HashMap;
 
 type Outcome = std::result::Result<(), String>;
 
@@ -11,11 +12,13 @@ type Outcome = std::result::Result<(), String>;
 /// # Errors
 /// [`Error::UnsupportedOperator`] names the node and what to do.
 pub(super) fn check(graph: &Graph, facts: &Facts) -> Result<()> {
+    let producers = graph.producers();
     for node in &graph.nodes {
         let found = match node.op.as_str() {
             "Pad" => pad(graph, node),
             "BatchNormalization" => batch_normalization(node),
             "Split" => split(graph, node, facts),
+            "MatMul" | "Gemm" | "Conv" | "Einsum" => product(graph, &producers, node, facts),
             op if op.starts_with("Reduce") => reduce(graph, node),
             _ => Ok(()),
         };
@@ -86,6 +89,36 @@ fn reduce(graph: &Graph, node: &Node) -> Outcome {
     let none = axes.is_none_or(|axes| axes.is_empty()) && node.int("noop_with_empty_axes").unwrap_or(0) != 0;
     if none && !["ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd"].contains(&node.op.as_str()) {
         return Err("it reduces no axes; leave it out".into());
+    }
+    Ok(())
+}
+
+/// The engine takes Expand (and Tile, where it repeats an axis of length 1) out of a product that reads it, also through
+/// nodes that only give the elements another shape, and then sums one element where there are many.
+fn product(graph: &Graph, producers: &HashMap<&str, usize>, node: &Node, facts: &Facts) -> Outcome {
+    let maker = |wire: &str| producers.get(wire).map(|at| &graph.nodes[*at]);
+    let shape = |wire: &str| facts.get(wire).map(|fact| fact.shape.as_slice()).unwrap_or_default();
+    let from_one = |from: &[usize], to: &[usize]| {
+        let aligned = || from.iter().rev().zip(to.iter().rev());
+        from != to && aligned().all(|(from, to)| from == to || *from == 1)
+    };
+    for wire in &node.inputs {
+        let mut wire = wire.as_str();
+        while let Some(before) = maker(wire) {
+            let Some(input) = before.input(0) else { break };
+            match before.op.as_str() {
+                // What does not depend on the picture is computed before the engine could take it out.
+                "Expand" | "Tile" if graph.constant(input).is_none() && from_one(shape(input), shape(wire)) => {
+                    let (label, op) = (before.label(), &before.op);
+                    return Err(format!(
+                        "it reads what node `{label}` ({op}) repeats, which the inference engine gets wrong; export it with a factor instead"
+                    ));
+                }
+                "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Identity" | "Dropout" | "Expand"
+                | "Tile" => wire = input,
+                _ => break,
+            }
+        }
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Matrix products.
 
-use super::{agrees_with_finite_differences, by_map, gradients_of, in_one_cell, pooled, ramp, weighed};
+use super::{agrees_with_finite_differences, by_map, gradients_of, in_one_cell, pooled, ramp, refusal, weighed};
 use crate::common::graphs::Builder;
 use gradcam::onnx::graph::Attribute::{Float, Int, Ints};
 
@@ -129,4 +129,49 @@ fn a_number_times_itself_by_hand() {
         .node("Reshape", &["y", "row"], "scores", &[]);
     let (maps, gradients) = gradients_of(builder, 1);
     assert!((by_map(&gradients[0])[0] - 2.0 * maps.sum()).abs() < 1e-5 * maps.sum().abs());
+}
+
+#[test]
+fn tokens_that_are_mixed_normalised_and_averaged() {
+    // The end of a transformer: [1,4,3,3] → [1,9,4] tokens → a linear layer → the mean of the tokens → scores.
+    for opset in [9, 13, 17, 21] {
+        for normalised in [false, true] {
+            if normalised && opset < 17 {
+                continue;
+            }
+            let tokens = Builder::new(opset, 3, 4)
+                .with_integers("places", &[1, 4, 9])
+                .with("w", &[4, 5], &ramp(20))
+                .with("scale", &[5], &ramp(5))
+                .with("v", &[5, 2], &ramp(10))
+                .with_integers("axes", &[1])
+                .node("Reshape", &["features", "places"], "columns", &[])
+                .node("Transpose", &["columns"], "tokens", &[("perm", Ints(vec![0, 2, 1]))])
+                .node("MatMul", &["tokens", "w"], "mixed", &[]);
+            let mixed = match normalised {
+                true => tokens.node("LayerNormalization", &["mixed", "scale"], "normal", &[]),
+                false => tokens.node("Identity", &["mixed"], "normal", &[]),
+            };
+            let mean = match opset < 18 {
+                true => mixed.node("ReduceMean", &["normal"], "mean", &[("axes", Ints(vec![1])), ("keepdims", Int(0))]),
+                false => mixed.node("ReduceMean", &["normal", "axes"], "mean", &[("keepdims", Int(0))]),
+            };
+            agrees_with_finite_differences(mean.node("MatMul", &["mean", "v"], "scores", &[]), 2);
+        }
+    }
+}
+
+#[test]
+fn a_product_that_reads_repeated_values_is_refused() {
+    // The engine would add up one of the nine equal columns instead of all.
+    let builder = Builder::new(13, 3, 4)
+        .with_integers("nine", &[1, 4, 9])
+        .with_integers("one", &[1, 4, 1])
+        .with("w", &[9, 4], &ramp(36))
+        .node("GlobalAveragePool", &["features"], "pooled", &[])
+        .node("Reshape", &["pooled", "one"], "column", &[])
+        .node("Expand", &["column", "nine"], "columns", &[])
+        .node("MatMul", &["columns", "w"], "y", &[]);
+    let text = refusal(weighed(builder, "y", 16), 2);
+    assert!(text.contains("MatMul") && text.contains("node_y") && text.contains("Expand"), "{text}");
 }

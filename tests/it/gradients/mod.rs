@@ -68,27 +68,6 @@ fn compare(builder: Builder, classes: usize, with_onnx_runtime: bool) {
     let exported = model.to_bytes(None, "");
     let error = relative_l2(forward.scores(), &expected);
     assert!(error < TOLERANCE, "the evaluator and tract disagree: {error:.1e}");
-    // DUMP
-    if let Ok(folder) = std::env::var("GRADCAM_DUMP") {
-        static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-        let n = COUNT.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        let w = |e: &str, v: Vec<f32>| {
-            std::fs::write(format!("{folder}/{n}.{e}"), v.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())
-                .unwrap()
-        };
-        std::fs::write(format!("{folder}/{n}.onnx"), model.to_bytes(None, "x")).unwrap();
-        w("input", input.tensor.iter().copied().collect());
-        w("scores", forward.scores().to_vec());
-        for class in 0..classes {
-            w(
-                &format!("g{class}"),
-                engine.gradients(&forward, Target::class(class)).unwrap().gradients().iter().copied().collect(),
-            );
-        }
-        Model::load("again.onnx", &model.to_bytes(None, "x"), &Options::default())
-            .map(|m| Engine::new(&m, 1).expect("engine"))
-            .expect("reads back");
-    } // DUMP END
     for class in 0..classes {
         let mut slopes = Vec::new();
         for at in 0..activations.len() {

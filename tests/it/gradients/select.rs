@@ -155,10 +155,10 @@ fn borders_of_all_kinds() {
     }
     for opset in [18, 21] {
         let named = Builder::new(opset, 3, 2)
-            .with_integers("pads", &[1, 0, 2, 3])
-            .with_integers("axes", &[-1, 1])
+            .with_integers("pads", &[1, 0, 0, 2, 2, 3, 0, 0])
+            .with_integers("axes", &[-1, 1, 0, -2])
             .node("Pad", &["features", "pads", "", "axes"], "wide", &[]);
-        checked(named, "wide", 5 * 3 * 6);
+        checked(named, "wide", 5 * 5 * 6);
     }
     // A constant border of channels, as a shortcut without weights has it.
     let channels = Builder::new(13, 3, 2).with_integers("pads", &[0, 1, 0, 0, 0, 1, 0, 0]).node(

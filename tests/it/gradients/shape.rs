@@ -90,12 +90,13 @@ fn a_wire_joined_to_itself_by_hand() {
 #[test]
 fn repeated_along_axes_of_length_one_and_as_a_whole() {
     for opset in OPSETS {
-        // [1,4,1,1] → [2,4,3,1]; a side of 1 in the shape leaves the input's side.
+        // [1,4,1,1] → [1,4,3,3]; a side of 1 in the shape leaves the input's side.
         let expanded = Builder::new(opset, 3, 4)
-            .with_integers("shape", &[2, 1, 3, 1])
+            .with_integers("shape", &[1, 1, 3, 3])
             .node("GlobalAveragePool", &["features"], "small", &[])
-            .node("Expand", &["small", "shape"], "wide", &[]);
-        checked(expanded, "wide", 24);
+            .node("Expand", &["small", "shape"], "wide", &[])
+            .node("Add", &["wide", "features"], "sum", &[]);
+        checked(expanded, "sum", 36);
         let tiled = Builder::new(opset, 3, 4).with_integers("repeats", &[2, 1, 3, 2]).node(
             "Tile",
             &["features", "repeats"],
