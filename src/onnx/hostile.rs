@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 /// What image classifiers are made of. Other operators are not tried: some that tract knows can be made to take all
 /// memory by a file of a few bytes.
-const OPERATORS: [&str; 97] = [
+pub const OPERATORS: &[&str] = &[
     "Abs",
     "Add",
     "And",
