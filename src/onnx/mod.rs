@@ -23,3 +23,5 @@ pub const GRADIENTS: &str = "gradients";
 
 /// The largest number of elements that a single tensor may have. Larger ones are refused before memory is set aside.
 pub const MAX_ELEMENTS: usize = 1 << 27;
+/// The most axes that a tensor may have. Windows of attention have six; an engine's time grows with their square.
+pub const MAX_RANK: usize = 16;

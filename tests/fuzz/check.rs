@@ -1,7 +1,7 @@
 //! What must hold for any file, and how far one gets.
 
 use gradcam::engine::Engine;
-use gradcam::model::{Classifier, Model, Options};
+use gradcam::model::{Classifier, Model, Options, layers};
 use gradcam::onnx::{ElementType, Fact, Graph};
 use gradcam::preprocess::Input;
 use gradcam::target::Target;
@@ -33,32 +33,34 @@ impl Display for Reached {
 
 /// Multiplications and elements that a forward pass may take here; more is no question of reading a file.
 const WORK: usize = 1 << 23;
-/// How many layers of a file are tried besides the automatic choice.
-const LAYERS: usize = 2;
+/// How messages call the file.
+const FILE: &str = "fuzzed.onnx";
 
 /// Loads, exports, loads again, and runs.
 ///
 /// # Errors
 /// What does not hold.
 pub fn check(bytes: &[u8]) -> Result<Reached, String> {
-    let graph = match gradcam::onnx::read("fuzzed.onnx", bytes) {
-        Ok(graph) => graph,
-        Err(error) => {
-            told_well(&error)?;
-            return Ok(Reached::Refused);
-        }
+    if let Err(error) = gradcam::onnx::read(FILE, bytes) {
+        return told_well(&error).map(|()| Reached::Refused);
+    }
+    let classifier = match Classifier::read(FILE, bytes, false) {
+        Ok(classifier) => classifier,
+        Err(error) => return told_well(&error).map(|()| Reached::Read),
     };
-    let sum = bytes.iter().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
-    let small = is_small(bytes);
+    let small = is_small(&classifier);
+    let layers = layers::all(&classifier.graph, &classifier.scores, &classifier.facts);
+    drop(classifier);
     let mut reached = explained(bytes, &Options::default(), small)?;
-    let made: Vec<&String> = graph.nodes.iter().flat_map(|node| node.outputs.first()).collect();
-    for step in 0..LAYERS.min(made.len()) {
-        let layer = made[(sum / 7 + step * 5) % made.len()].clone();
-        let other = explained(bytes, &Options { layer: Some(layer), ..Options::default() }, small)?;
-        reached = if (other as u8) > reached as u8 { other } else { reached };
+    // The bytes choose, so that the file tells it all.
+    let sum = bytes.iter().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
+    if !layers.is_empty() {
+        let layer = Some(layers[sum / 8 % layers.len()].wire.clone());
+        let other = explained(bytes, &Options { layer, ..Options::default() }, small)?;
+        reached = if other as u8 > reached as u8 { other } else { reached };
     }
     let words = Options { preprocess: Some("none".into()), labels: Some(vec!["a".into(); 3]), ..Options::default() };
-    if sum.is_multiple_of(8) && Model::load("fuzzed.onnx", bytes, &words).is_ok() {
+    if sum.is_multiple_of(8) && Model::load(FILE, bytes, &words).is_ok() {
         return Err("a preprocessing that does not exist was taken".into());
     }
     Ok(reached)
@@ -67,7 +69,7 @@ pub fn check(bytes: &[u8]) -> Result<Reached, String> {
 /// One line that names the file.
 fn told_well(error: &gradcam::Error) -> Result<(), String> {
     let text = error.to_string();
-    let named = text.contains("fuzzed.onnx") || matches!(error, gradcam::Error::Input { .. });
+    let named = text.contains(FILE) || matches!(error, gradcam::Error::Input { .. });
     if !named || text.chars().any(char::is_control) || text.len() > 2000 {
         let start: String = text.chars().take(300).collect();
         return Err(format!("an error of {} bytes is not one line that names the file: {start:?}", text.len()));
@@ -76,7 +78,7 @@ fn told_well(error: &gradcam::Error) -> Result<(), String> {
 }
 
 fn explained(bytes: &[u8], options: &Options, small: bool) -> Result<Reached, String> {
-    let model = match Model::load("fuzzed.onnx", bytes, options) {
+    let model = match Model::load(FILE, bytes, options) {
         Ok(model) => model,
         Err(error) => return told_well(&error).map(|()| Reached::Read),
     };
@@ -128,8 +130,7 @@ fn refusal<T>(error: &gradcam::Error) -> Result<Option<T>, String> {
 }
 
 /// Whether a forward pass takes little: a file may ask for a picture or a layer of any size that is within bounds.
-fn is_small(bytes: &[u8]) -> bool {
-    let Ok(classifier) = Classifier::read("fuzzed.onnx", bytes, false) else { return false };
+fn is_small(classifier: &Classifier) -> bool {
     let size = |wire: &String| classifier.facts.get(wire).map_or(1, elements);
     let work = |node: &gradcam::onnx::Node| {
         let window: usize = node.ints("kernel_shape").into_iter().flatten().map(|side| *side as usize).product();

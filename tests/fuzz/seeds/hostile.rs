@@ -147,9 +147,9 @@ fn chains() -> Vec<(&'static str, Graph)> {
         ("a doubling Concat of constants", chain(numbers(), "number", 40, "Concat", "itself", &[("axis", Int(0))])),
         ("a doubling Resize", chain(twice.with("none", &[0], &[]), "warm", 30, "Upsample", "two", &[])),
         ("a doubling Add of numbers", chain(numbers(), "number", 100, "Add", "itself", &[])),
-        ("a growing Unsqueeze", chain(start().with_integers("first", &[0]), "warm", 200, "Unsqueeze", "first", &[])),
+        ("a growing Unsqueeze", chain(start().with_integers("first", &[0]), "warm", 3000, "Unsqueeze", "first", &[])),
         ("a growing Unsqueeze of constants", {
-            chain(numbers().with_integers("first", &[0]), "number", 200, "Unsqueeze", "first", &[])
+            chain(numbers().with_integers("first", &[0]), "number", 3000, "Unsqueeze", "first", &[])
         }),
         ("a long row of Relu", chain(start(), "warm", 1500, "Relu", "", &[])),
         ("a long row of Add", chain(start(), "warm", 1000, "Add", "itself", &[])),

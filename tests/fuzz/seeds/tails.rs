@@ -17,14 +17,14 @@ struct Tail<'a> {
     random: &'a mut Random,
 }
 
-/// A classifier of one to eight random operators. In some an operator is used in a way that makes no sense.
+/// A classifier of one to five random operators. In some an operator is used in a way that makes no sense.
 pub fn random_tail(random: &mut Random) -> Graph {
     let opset = random.within(9, 21);
     let (side, maps) = (1 + random.below(6), 1 + random.below(6));
     let builder = Builder::new(opset, side, maps);
     let (wire, shape) = ("features".to_owned(), Some(vec![1, maps, side, side]));
     let mut tail = Tail { graph: builder.graph, wire, shape, alike: vec!["features".into()], random };
-    for _ in 0..1 + tail.random.below(8) {
+    for _ in 0..1 + tail.random.below(5) {
         let op = *tail.random.pick(OPERATORS);
         tail.step(op);
         // Behind a wire of unknown shape little can be right.
@@ -67,6 +67,18 @@ impl Tail<'_> {
         made
     }
 
+    /// Whether axes, bounds and the like are inputs in this operator set; in older ones they are attributes.
+    fn as_input(&self, op: &str) -> bool {
+        let since = match op {
+            "Slice" => 10,
+            "Clip" | "Pad" => 11,
+            "ReduceSum" | "Squeeze" | "Unsqueeze" | "Split" => 13,
+            "ReduceProd" | "ReduceMax" | "ReduceMin" | "ReduceMean" | "ReduceL1" | "ReduceL2" | "ReduceSumSquare" => 18,
+            _ => return forms::of(op).0.contains('?'),
+        };
+        self.graph.opset >= since
+    }
+
     fn rank(&self) -> usize {
         self.shape.as_ref().map_or(4, Vec::len)
     }
@@ -78,7 +90,9 @@ impl Tail<'_> {
         for code in inputs.chars() {
             if code == '?' {
                 optional = true;
-            } else if optional && self.random.percent(50) {
+            } else if optional && self.random.percent(if self.as_input(op) { 50 } else { 97 }) {
+                break;
+            } else if matches!(code, 'a' | 'p') && !self.as_input(op) {
                 break;
             } else {
                 let wire = self.input(code, op);
@@ -89,7 +103,16 @@ impl Tail<'_> {
         for (name, kind) in known {
             let needed =
                 matches!(name, "kernel_shape" | "to" | "blocksize" | "equation" | "perm" | "size" | "num_groups");
-            if !self.random.percent(if needed { 95 } else { 30 }) {
+            let needed = needed || (op == "Concat" && name == "axis");
+            let out_of_date =
+                matches!(name, "axes" | "pads" | "min" | "max" | "split" | "starts" | "ends") && self.as_input(op);
+            if !self.random.percent(if needed {
+                95
+            } else if out_of_date {
+                3
+            } else {
+                30
+            }) {
                 continue;
             }
             let hostile = self.random.percent(5);
@@ -195,16 +218,12 @@ impl Tail<'_> {
             let matrix = self.floats(&[maps, CLASSES]);
             self.wire = self.node("MatMul", vec![flat, matrix], Vec::new());
         } else {
-            let line = self.constant(Tensor::i64(&[1, -1]));
-            let flat = self.node("Reshape", vec![self.wire.clone(), line], Vec::new());
-            let sum = if self.graph.opset >= 13 {
-                let axes = self.constant(Tensor::i64(&[1]));
-                self.node("ReduceSum", vec![flat, axes], Vec::new())
-            } else {
-                self.node("ReduceSum", vec![flat], vec![("axes".into(), Attribute::Ints(vec![1]))])
-            };
+            let column = self.constant(Tensor::i64(&[1, 1, -1, 1]));
+            let column = self.node("Reshape", vec![self.wire.clone(), column], Vec::new());
+            let mean = self.node("GlobalAveragePool", vec![column], Vec::new());
+            let mean = self.node("Flatten", vec![mean], Vec::new());
             let row = self.floats(&[1, CLASSES]);
-            self.wire = self.node("Mul", vec![sum, row], Vec::new());
+            self.wire = self.node("MatMul", vec![mean, row], Vec::new());
         }
         let kind = ElementType::F32;
         self.graph.outputs = vec![Port { name: self.wire.clone(), kind, shape: Some(vec![Some(1), Some(CLASSES)]) }];
