@@ -2,7 +2,7 @@
 //! only looks for shapes, before anybody can see how large they are.
 
 use super::graph::{Attribute, Graph, Node, Tensor};
-use super::{MAX_ELEMENTS, MAX_RANK};
+use super::{MAX_ELEMENTS, MAX_RANK, attributes};
 use std::collections::HashMap;
 
 /// What image classifiers are made of. Other operators are not tried: some that tract knows can be made to take all
@@ -173,6 +173,7 @@ pub(super) fn check(graph: &Graph) -> Outcome<()> {
         }
         declared_size(graph, node)?;
         windows(node)?;
+        attributes::check(graph, node)?;
         empty_constants(graph, node)?;
     }
     computed_constants(graph)

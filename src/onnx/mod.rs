@@ -3,7 +3,9 @@
 
 pub mod graph;
 pub mod read;
+mod attributes;
 mod hostile;
+mod ranks;
 pub mod validate;
 pub mod cut;
 pub mod write;
@@ -25,3 +27,6 @@ pub const GRADIENTS: &str = "gradients";
 pub const MAX_ELEMENTS: usize = 1 << 27;
 /// The most axes that a tensor may have. Windows of attention have six; an engine's time grows with their square.
 pub const MAX_RANK: usize = 16;
+/// The most nodes of a graph, gradient head included. No image classifier has as many, and the time to compile grows
+/// faster than their number.
+pub const MAX_NODES: usize = 4096;

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
                 worker::work(seed, first, step, number());
                 return ExitCode::SUCCESS;
             }
+            "--write" => return write(&run, number() as u64),
             "--replay" => return replay(&words.map(PathBuf::from).collect::<Vec<_>>()),
             "--list" => {
                 println!("fuzz: test");
@@ -63,6 +64,16 @@ fn main() -> ExitCode {
 
 fn cores() -> u64 {
     std::thread::available_parallelism().map_or(1, |count| count.get() as u64)
+}
+
+/// Writes the file of an input that a report names by its number.
+fn write(run: &parent::Run, number: u64) -> ExitCode {
+    let input = seeds::Seeds::new().input(run.seed, number);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/fuzz/{}-{number}.onnx", run.seed));
+    std::fs::create_dir_all(path.parent().expect("it has a folder")).expect("the folder can be made");
+    std::fs::write(&path, input.bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    println!("{} ({})", path.display(), input.origin);
+    ExitCode::SUCCESS
 }
 
 /// Tries files by name, in this process: the first that needs too much ends it.
