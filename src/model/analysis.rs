@@ -70,7 +70,8 @@ fn analyse_plain(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
             let Some(shape) = dims.iter().map(|dim| dim.to_usize().ok()).collect::<Option<Vec<usize>>>() else {
                 continue;
             };
-            let elements = shape.iter().try_fold(1usize, |count, side| count.checked_mul(*side));
+            // A side of no length must not hide others beyond all bounds.
+            let elements = shape.iter().try_fold(1usize, |count, side| count.checked_mul((*side).max(1)));
             if elements.is_none_or(|count| count > MAX_ELEMENTS) {
                 let reason = format!("wire `{name}` of shape {shape:?} has more than {MAX_ELEMENTS} elements");
                 return Err(Error::model(&graph.file, reason));
