@@ -10,8 +10,9 @@ REFERENCE_READY := $(REFERENCE_VENV)/ready
 endif
 
 MODEL_WORK := target/model
+MINUTES := 10
 
-.PHONY: help run test build deps test-deps model fmt lint clean
+.PHONY: help run test fuzz build deps test-deps model fmt lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do \
@@ -26,6 +27,9 @@ build: deps ## build target/release/gradcam
 
 test: test-deps $(REFERENCE_READY) ## install what is missing, and run all tests
 	GRADCAM_TEST_PYTHON=$(GRADCAM_TEST_PYTHON) cargo test --release --locked
+
+fuzz: test-deps ## try broken and hostile model files for ten minutes (longer: make fuzz MINUTES=60)
+	cargo test --release --locked --test fuzz -- --minutes $(MINUTES)
 
 deps: ## install the system packages that building and the window need
 	@sh cross/host-packages.sh build

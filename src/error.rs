@@ -51,21 +51,27 @@ thread_local! {
     static GUARDED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
-/// Runs code of a library that may panic on input from strangers; a panic becomes the reason of an error.
+/// Longer reasons print whole tensors.
+const LONGEST_REASON: usize = 600;
+
+/// Runs code of a library that may panic on input from strangers; a panic becomes the reason of an error, of one line.
 pub(crate) fn guarded<T, E: std::fmt::Display>(
     work: impl FnOnce() -> std::result::Result<T, E>,
 ) -> std::result::Result<T, String> {
     let before = GUARDED.replace(true);
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
     GUARDED.set(before);
-    match outcome {
-        Ok(outcome) => outcome.map_err(|error| format!("{error:#}")),
+    let reason = match outcome {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(error)) => format!("{error:#}"),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
-            Err(text.lines().next().unwrap_or_default().to_owned())
+            text.lines().next().unwrap_or_default().to_owned()
         }
-    }
+    };
+    let plain = |character: char| if character.is_control() { ' ' } else { character };
+    Err(reason.chars().take(LONGEST_REASON).map(plain).collect())
 }
 
 /// Keeps panics that [`guarded`] turns into errors from writing to standard error. For the program's start.

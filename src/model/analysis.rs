@@ -3,7 +3,7 @@
 use super::forms;
 use crate::error::{Error, Result, guarded};
 use crate::onnx::graph::{Fact, Facts};
-use crate::onnx::{ElementType, Graph, MAX_ELEMENTS, Tensor, to_proto};
+use crate::onnx::{ElementType, Graph, MAX_ELEMENTS, MAX_RANK, Tensor, to_proto};
 use std::collections::HashMap;
 use tract_onnx::prelude::{Tensor as Value, *};
 use tract_onnx::tract_hir::infer::{Factoid, InferenceModelExt};
@@ -84,9 +84,14 @@ fn analyse_plain(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
             let Some(shape) = dims.iter().map(|dim| dim.to_usize().ok()).collect::<Option<Vec<usize>>>() else {
                 continue;
             };
-            let elements = shape.iter().try_fold(1usize, |count, side| count.checked_mul(*side));
+            // A side of no length must not hide others beyond all bounds.
+            let elements = shape.iter().try_fold(1usize, |count, side| count.checked_mul((*side).max(1)));
             if elements.is_none_or(|count| count > MAX_ELEMENTS) {
                 let reason = format!("wire `{name}` of shape {shape:?} has more than {MAX_ELEMENTS} elements");
+                return Err(Error::model(&graph.file, reason));
+            }
+            if shape.len() > MAX_RANK {
+                let reason = format!("wire `{name}` has {} axes, at most {MAX_RANK} are supported", shape.len());
                 return Err(Error::model(&graph.file, reason));
             }
             if let Some(kind) = outlet.fact.datum_type.concretize().and_then(element_type) {

@@ -14,7 +14,7 @@ pub mod scores;
 use crate::autodiff;
 use crate::error::{Error, Result};
 use crate::onnx::graph::{Fact, Facts, Graph, Port};
-use crate::onnx::{self, ACTIVATIONS, GRADIENTS, Parts, TARGET};
+use crate::onnx::{self, ACTIVATIONS, GRADIENTS, MAX_NODES, Parts, TARGET};
 pub use classifier::{Classifier, Reading};
 use layers::Layer;
 use metadata::{Metadata, NullLevels, Preprocessing, Wish};
@@ -155,6 +155,13 @@ impl Model {
 
         let mut derived = graph.clone();
         autodiff::append_head(&mut derived, &scores, &facts)?;
+        if derived.nodes.len() > MAX_NODES {
+            let nodes = derived.nodes.len();
+            let advice = "a target layer nearer to the scores has a smaller one";
+            return Err(refuse(format!(
+                "it has {nodes} nodes with its gradient head, at most {MAX_NODES} are supported; {advice}"
+            )));
+        }
         derived.outputs.insert(1, Port::f32(ACTIVATIONS, &layer.shape));
         facts.insert(TARGET.to_owned(), Fact::f32(&[1, classes]));
         facts.insert(GRADIENTS.to_owned(), Fact::f32(&layer.shape));

@@ -1,14 +1,13 @@
 //! Small files that ask for much: an inference engine computes constants and makes lists of a window's size while it
 //! only looks for shapes, before anybody can see how large they are.
 
-use super::MAX_ELEMENTS;
 use super::graph::{Attribute, Graph, Node, Tensor};
-use super::windows;
+use super::{MAX_ELEMENTS, MAX_RANK, attributes, windows};
 use std::collections::HashMap;
 
 /// What image classifiers are made of. Other operators are not tried: some that tract knows can be made to take all
 /// memory by a file of a few bytes.
-const OPERATORS: [&str; 99] = [
+pub const OPERATORS: &[&str] = &[
     "Abs",
     "Add",
     "And",
@@ -179,6 +178,7 @@ pub(super) fn check(graph: &Graph) -> Outcome<()> {
         }
         declared_size(graph, node)?;
         windows::check(graph, node)?;
+        attributes::check(graph, node)?;
         borders(graph, node)?;
         empty_constants(graph, node)?;
     }
@@ -191,6 +191,13 @@ fn declared_size(graph: &Graph, node: &Node) -> Outcome<Option<usize>> {
     let Some(shape) = node.input(*input).and_then(|wire| graph.constant(wire)).and_then(Tensor::to_i64) else {
         return Ok(None);
     };
+    if shape.len() > MAX_RANK {
+        let (label, op) = (node.label(), &node.op);
+        return Err(format!(
+            "node `{label}` ({op}) makes a tensor of {} axes, at most {MAX_RANK} are supported",
+            shape.len()
+        ));
+    }
     // −1 and 0 stand for sides that are taken from elsewhere.
     let sides = shape.iter().filter(|side| **side > 0).map(|side| usize::try_from(*side).unwrap_or(usize::MAX));
     let elements = product(sides, MAX_ELEMENTS).ok_or_else(|| {
@@ -244,7 +251,7 @@ fn computed_constants(graph: &Graph) -> Outcome<()> {
         let mut inputs = node.inputs.iter().filter(|wire| !wire.is_empty());
         let elements = match node.op.as_str() {
             // A shape has as many elements as there are axes.
-            "Shape" => 16,
+            "Shape" => MAX_RANK,
             "Constant" => node.attributes.values().map(constant_size).sum(),
             _ if !inputs.clone().all(|wire| sizes.contains_key(wire.as_str())) => continue,
             "ConstantOfShape" | "Expand" => match declared_size(graph, node)? {

@@ -3,8 +3,10 @@
 
 pub mod graph;
 pub mod read;
+mod attributes;
 mod windows;
 mod hostile;
+mod ranks;
 pub mod validate;
 pub mod cost;
 pub mod cut;
@@ -12,6 +14,7 @@ pub mod write;
 
 pub use cut::{Parts, cut};
 pub use graph::{Attribute, ElementType, Fact, Facts, Graph, Node, Port, Tensor};
+pub use hostile::OPERATORS;
 pub use read::read;
 pub use write::{to_bytes, to_proto};
 
@@ -24,3 +27,8 @@ pub const GRADIENTS: &str = "gradients";
 
 /// The largest number of elements that a single tensor may have. Larger ones are refused before memory is set aside.
 pub const MAX_ELEMENTS: usize = 1 << 27;
+/// The most axes that a tensor may have. Windows of attention have six; an engine's time grows with their square.
+pub const MAX_RANK: usize = 16;
+/// The most nodes of a graph, gradient head included. No image classifier has as many, and the time to compile grows
+/// faster than their number.
+pub const MAX_NODES: usize = 4096;

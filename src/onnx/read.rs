@@ -1,7 +1,7 @@
 //! Bytes → [`Graph`]. Files come from strangers: everything that is not understood is refused in words.
 
 use super::graph::{Attribute, ElementType, Graph, Node, Port, Tensor};
-use super::{MAX_ELEMENTS, validate};
+use super::{MAX_ELEMENTS, MAX_RANK, validate};
 use crate::error::{Error, Result};
 use prost::Message;
 use std::collections::BTreeMap;
@@ -27,7 +27,11 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Graph> {
 
 type Outcome<T> = std::result::Result<T, String>;
 
+/// Messages quote names, and so do lists on a terminal. Exporters write paths of a few hundred bytes at most.
+const MAX_NAME: usize = 1024;
+
 fn graph(file: &str, proto: pb::ModelProto) -> Outcome<Graph> {
+    names_are_plain(&proto)?;
     if let Some(function) = proto.functions.first() {
         let name = function.name.as_deref().unwrap_or("without a name");
         return Err(format!("it defines local functions (`{name}`); export it with functions inlined"));
@@ -68,6 +72,27 @@ fn graph(file: &str, proto: pb::ModelProto) -> Outcome<Graph> {
         initializers,
         metadata,
     })
+}
+
+/// A name is text of one line: one that moves a terminal's cursor would be quoted to the user.
+fn names_are_plain(proto: &pb::ModelProto) -> Outcome<()> {
+    let mut names: Vec<&str> = proto.functions.iter().filter_map(|function| function.name.as_deref()).collect();
+    if let Some(body) = &proto.graph {
+        names.extend(body.input.iter().chain(&body.output).map(|port| port.name.as_str()));
+        names.extend(body.initializer.iter().map(|tensor| tensor.name.as_str()));
+        for node in &body.node {
+            names.extend([node.name.as_str(), &node.op_type, &node.domain]);
+            names.extend(node.input.iter().chain(&node.output).map(String::as_str));
+            names.extend(node.attribute.iter().map(|attribute| attribute.name.as_str()));
+        }
+    }
+    if let Some(name) = names.iter().find(|name| name.len() > MAX_NAME) {
+        return Err(format!("a name of {} bytes, at most {MAX_NAME} are supported", name.len()));
+    }
+    match names.iter().find(|name| name.chars().any(char::is_control)) {
+        Some(name) => Err(format!("the name {name:?} holds control characters")),
+        None => Ok(()),
+    }
 }
 
 fn is_default_domain(domain: &str) -> bool {
@@ -144,6 +169,9 @@ fn tensor(proto: pb::TensorProto) -> Outcome<Tensor> {
         return Err("its values lie in another file; save the model as one file (external data off)".into());
     }
     let kind = kind(proto.data_type)?;
+    if proto.dims.len() > MAX_RANK {
+        return Err(format!("a tensor of {} axes, at most {MAX_RANK} are supported", proto.dims.len()));
+    }
     let mut elements: usize = 1;
     let mut shape = Vec::with_capacity(proto.dims.len());
     for side in &proto.dims {

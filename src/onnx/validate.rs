@@ -1,15 +1,13 @@
 //! What must hold before an inference engine sees a graph: engines may panic on graphs that are put together wrongly.
 
 use super::graph::{ElementType, Graph};
-use super::hostile;
+use super::{MAX_NODES, hostile, ranks};
 use std::collections::{HashMap, HashSet};
 
 /// Opsets whose operators the program knows.
 const OPSETS: std::ops::RangeInclusive<i64> = 9..=21;
 /// IR versions of those opsets.
 const IR_VERSIONS: std::ops::RangeInclusive<i64> = 3..=10;
-/// No image classifier has as many, and the time to compile grows faster than their number.
-const MAX_NODES: usize = 4096;
 
 type Outcome<T> = std::result::Result<T, String>;
 
@@ -41,6 +39,7 @@ pub fn validate(mut graph: Graph) -> Outcome<Graph> {
     wires_are_made_once(&graph)?;
     wires_exist(&graph)?;
     sort(&mut graph)?;
+    ranks::check(&graph)?;
     hostile::check(&graph)?;
     weights_are_finite(&graph)?;
     engine_agrees(&graph)?;

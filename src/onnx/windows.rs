@@ -1,5 +1,6 @@
 //! What convolutions and pools may ask of an engine: bounded windows, in forms that all engines understand alike.
 
+use super::MAX_RANK;
 use super::graph::{Attribute, Graph, Node};
 
 /// The longest side of a window, stride or border, and the most cells of a window.
@@ -29,6 +30,9 @@ fn bounded(node: &Node) -> Outcome<()> {
     }
     for name in ["kernel_shape", "strides", "dilations", "pads", "output_padding", "output_shape"] {
         let Some(sides) = node.ints(name) else { continue };
+        if sides.len() > 2 * MAX_RANK {
+            return Err(format!("node `{}` ({}) has {name} of {} axes", node.label(), node.op, sides.len()));
+        }
         // A border may be cut off (negative), a window may not.
         let lowest = if name == "pads" { -MAX_SIDE } else { 0 };
         let wide = sides.iter().any(|side| !(lowest..=MAX_SIDE).contains(side));

@@ -305,3 +305,71 @@ fn operators_used_in_ways_that_have_no_meaning() {
     let clip = clip.node("Flatten", &["bent"], "scores", &[]).bytes(3);
     refused(&clip, &layer, &["node_bent", "Clip", "operator set 11"]);
 }
+
+#[test]
+fn names_that_a_terminal_would_obey() {
+    says(&broken(|graph| graph.rename("warm", "\u{1b}[2J")), &["control characters"]);
+    says(&broken(|graph| graph.nodes[1].op = "Re\nlu".to_owned()), &["control characters"]);
+    says(&broken(|graph| graph.nodes[1].name = "n".repeat(5000)), &["5000 bytes"]);
+}
+
+#[test]
+fn tensors_of_many_axes() {
+    let axes = broken(|graph| {
+        graph.initializers.insert("w".to_owned(), Tensor::f32(&[1; 17], &[1.0]));
+    });
+    says(&axes, &["`w`", "17 axes"]);
+    // Each node adds one: the lists of axes took half a gigabyte and more.
+    for start in ["warm", "line"] {
+        let mut grown = sound().with_integers("line", &[1]).with_integers("first", &[0]);
+        for step in 0..3000 {
+            let from = if step == 0 { start.to_owned() } else { format!("grown{step}") };
+            grown = grown.node("Unsqueeze", &[&from, "first"], &format!("grown{}", step + 1), &[]);
+        }
+        says(&grown.bytes(4), &["Unsqueeze", "17 axes"]);
+    }
+    let list = broken(|graph| {
+        let pads = Attribute::Ints(vec![0; 100_000]);
+        graph.nodes[1].attributes.insert("pads".to_owned(), pads);
+    });
+    says(&list, &["pads", "100000"]);
+}
+
+#[test]
+fn axes_and_parts_that_an_engine_would_count_up_to() {
+    let one = &[1.0; 3];
+    for axis in [i64::MIN, 1 << 32] {
+        let normed = sound().with("one", &[3], one);
+        let normed = normed.node("LayerNormalization", &["warm", "one", "one"], "normed", &[("axis", Int(axis))]);
+        says(&normed.bytes(4), &["node_normed", "LayerNormalization", "axis"]);
+    }
+    let squeezed = sound().with_integers("axes", &[i64::MIN]).node("Squeeze", &["warm", "axes"], "squeezed", &[]);
+    says(&squeezed.bytes(4), &["node_squeezed", "axis"]);
+    let group = sound().node("Conv", &["image", "mix"], "again", &[("group", Int(0))]);
+    says(&group.bytes(4), &["node_again", "group 0"]);
+    let blocks = sound().node("DepthToSpace", &["warm"], "deep", &[("blocksize", Int(0))]);
+    says(&blocks.bytes(4), &["node_deep", "blocksize 0"]);
+}
+
+#[test]
+fn a_side_of_no_length_hides_no_other() {
+    // [1, 0, 4, 4] cut out, then a border of 2³⁰ in each direction at an axis of its own: no element, but sides beyond
+    // all bounds.
+    let cut = sound().with_integers("from", &[0]).with_integers("to", &[0]).with_integers("axis", &[1]);
+    let cut = cut
+        .node("Slice", &["warm", "from", "to", "axis"], "cut", &[])
+        .with_integers("far", &[0, 0, 0, 0, 0, 0, 1 << 30, 1 << 30]);
+    says(&cut.node("Pad", &["cut", "far"], "wide", &[]).bytes(4), &["wide", "more than"]);
+}
+
+#[test]
+fn a_head_that_makes_the_graph_too_long_to_be_read_again() {
+    let mut long = sound();
+    long.graph.nodes[1].outputs[0] = "step0".to_owned();
+    for step in 0..2500 {
+        let next = if step == 2499 { "warm".to_owned() } else { format!("step{}", step + 1) };
+        long = long.node("Relu", &[&format!("step{step}")], &next, &[]);
+    }
+    let layer = Options { layer: Some("features".to_owned()), ..Options::default() };
+    refused(&long.bytes(4), &layer, &["gradient head", "4096", "nearer"]);
+}

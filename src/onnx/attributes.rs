@@ -1,0 +1,64 @@
+//! Numbers in attributes that have no meaning: an engine may count up to them, divide by them, or reserve so much.
+
+use super::graph::{Attribute, Graph, Node};
+use super::{MAX_ELEMENTS, MAX_RANK};
+
+const RANK: i64 = MAX_RANK as i64;
+/// Sides of blocks, windows across maps, and parts of a split.
+const MAX_PARTS: i64 = 4096;
+
+/// The least and the largest value of a single integer or of each in a list.
+const BOUNDS: [(&str, i64, i64); 13] = [
+    ("axis", -RANK, RANK),
+    ("axes", -RANK, RANK),
+    ("perm", 0, RANK - 1),
+    ("start", i32::MIN as i64, i32::MAX as i64),
+    ("end", i32::MIN as i64, i32::MAX as i64),
+    ("group", 1, MAX_ELEMENTS as i64),
+    ("num_groups", 1, MAX_ELEMENTS as i64),
+    ("num_outputs", 1, MAX_PARTS),
+    ("split", 0, MAX_ELEMENTS as i64),
+    ("blocksize", 1, MAX_PARTS),
+    ("block_size", 0, MAX_ELEMENTS as i64),
+    ("size", 1, MAX_PARTS),
+    ("p", 0, MAX_PARTS),
+];
+
+/// Which input lists axes, where it is a constant.
+const AXES: [(&str, usize); 13] = [
+    ("Squeeze", 1),
+    ("Unsqueeze", 1),
+    ("Slice", 3),
+    ("Pad", 3),
+    ("ReduceL1", 1),
+    ("ReduceL2", 1),
+    ("ReduceMax", 1),
+    ("ReduceMean", 1),
+    ("ReduceMin", 1),
+    ("ReduceProd", 1),
+    ("ReduceSum", 1),
+    ("ReduceSumSquare", 1),
+    ("ReduceLogSumExp", 1),
+];
+
+/// Refuses a node with such a number.
+pub(super) fn check(graph: &Graph, node: &Node) -> Result<(), String> {
+    let refuse = |what: &str, value: i64| Err(format!("node `{}` ({}) has {what} {value}", node.label(), node.op));
+    for (name, least, largest) in BOUNDS {
+        let values = match node.attributes.get(name) {
+            Some(Attribute::Int(value)) => std::slice::from_ref(value),
+            Some(Attribute::Ints(values)) => values,
+            _ => continue,
+        };
+        if let Some(value) = values.iter().find(|value| !(least..=largest).contains(value)) {
+            return refuse(name, *value);
+        }
+    }
+    for (_, input) in AXES.iter().filter(|(op, _)| *op == node.op) {
+        let axes = node.input(*input).and_then(|wire| graph.constant(wire)).and_then(|tensor| tensor.to_i64());
+        if let Some(axis) = axes.iter().flatten().find(|axis| !(-RANK..RANK).contains(axis)) {
+            return refuse("axis", *axis);
+        }
+    }
+    Ok(())
+}
