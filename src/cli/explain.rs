@@ -64,10 +64,10 @@ impl Explain {
         std::fs::create_dir_all(&self.output)
             .map_err(|error| Error::output(&self.output, format!("cannot be made: {error}")))?;
 
-        let bar = self.progress(pictures.len());
+        let bar = self.progress(pictures.len(), method);
         let mut done = 0;
         for picture in &pictures {
-            match work.picture(picture, &bar) {
+            match work.picture(picture) {
                 Ok(report) => {
                     done += 1;
                     if self.json {
@@ -117,8 +117,9 @@ impl Explain {
         (pictures, failed)
     }
 
-    fn progress(&self, pictures: usize) -> ProgressBar {
-        if pictures < 2 || !std::io::stderr().is_terminal() {
+    fn progress(&self, pictures: usize, method: AnyMethod) -> ProgressBar {
+        // A method that runs the network many times has a bar for each picture.
+        if pictures < 2 || matches!(method, AnyMethod::Still(_)) || !std::io::stderr().is_terminal() {
             return ProgressBar::hidden();
         }
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left");
@@ -145,7 +146,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn picture(&mut self, path: &Path, pictures: &ProgressBar) -> Result<Report> {
+    fn picture(&mut self, path: &Path) -> Result<Report> {
         let start = Instant::now();
         let frame = image::load(path)?;
         let mut times = TimesReport::default();
@@ -155,7 +156,7 @@ impl Work<'_> {
             runs.set_length(of as u64);
             runs.set_position(done as u64);
         };
-        let explained = pictures.suspend(|| self.explainer.explain_still(&frame, self.method, &mut tell));
+        let explained = self.explainer.explain_still(&frame, self.method, &mut tell);
         runs.finish_and_clear();
         let (mut map, stages) = explained?;
         if self.arguments.drop_test {

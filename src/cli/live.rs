@@ -69,6 +69,7 @@ pub struct Live {
 
 impl Live {
     pub fn run(self, start: Instant) -> anyhow::Result<u8> {
+        let method = methods::find(&self.view.method)?;
         let shutdown = Shutdown::new();
         stop_on_signals(&shutdown)?;
         let clock = Arc::new(SystemClock::new());
@@ -79,7 +80,6 @@ impl Live {
             fps: self.fps,
         };
         let source = source::open(&self.source()?, &request, clock.clone(), shutdown.clone())?;
-        let method = methods::find(&self.view.method)?;
         let engine = self.model.engine()?;
         let locked = self.view.target(&engine.info)?;
         let explainer = Explainer::new(engine, Selector::new(locked))?.following();

@@ -5,6 +5,7 @@ use super::heat::presence;
 use super::pen::{AMBER, Align, BODY, GREEN, GREY, Pen, RED, SLATE, SMALL, WHITE};
 use super::text::Text;
 use super::{Canvas, Hud, Look, State, help};
+use crate::cam::drop_test::DropTest;
 use crate::cam::{Ranked, Unit};
 use crate::kernels::blend::Tint;
 use std::time::Duration;
@@ -106,9 +107,8 @@ fn title(pen: &mut Pen, hud: &Hud, recognised: bool, room: i32) -> (Vec<String>,
 /// Small print below the classes.
 fn feet(hud: &Hud) -> impl Iterator<Item = String> {
     let drop_test = hud.drop_test.filter(|_| hud.state == State::Frozen);
-    let fall = |fall: f32| number(-fall);
-    let drop_test =
-        drop_test.map(|test| format!("hot cells greyed: {} (random {})", fall(test.masked), fall(test.random)));
+    let falls = |test: DropTest| format!("drop test {}, random {}", number(test.masked), number(test.random));
+    let drop_test = drop_test.map(falls);
     let named = |text: &String| (!text.is_empty()).then(|| text.clone());
     [named(&hud.method), named(&hud.layer), drop_test].into_iter().flatten()
 }

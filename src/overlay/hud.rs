@@ -27,7 +27,7 @@ pub struct Hud {
     pub against: Option<Ranked>,
     /// Whether the user chose the target.
     pub locked: bool,
-    /// As people write it, with those that give the same map: `Grad-CAM (= HiResCAM, XGrad-CAM)`.
+    /// As people write it, with those that give the same map: `Grad-CAM = HiResCAM, XGrad-CAM`.
     pub method: String,
     /// Groups of methods that give the same map, by name.
     pub coinciding: Vec<Vec<&'static str>>,
@@ -95,11 +95,8 @@ impl Hud {
         let names = methods::with_coinciding(&self.coinciding, name);
         self.method.clear();
         for (at, name) in names.iter().enumerate() {
-            self.method.push_str(["", " (= ", ", "][at.min(2)]);
+            self.method.push_str(["", " = ", ", "][at.min(2)]);
             self.method.push_str(methods::title(name));
-        }
-        if names.len() > 1 {
-            self.method.push(')');
         }
     }
 }
