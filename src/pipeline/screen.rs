@@ -143,7 +143,12 @@ impl<'a> Screen<'a> {
         hud.camera_fps = view.camera_fps();
         hud.network_fps = self.network.per_second(view.now());
         hud.dropped = capture.dropped + capture.broken + view.skipped;
-        hud.locked = view.controls().locked.is_some();
+        let controls = view.controls();
+        hud.locked = controls.locked.is_some();
+        if map.is_some_and(|map| map.method != controls.method.name()) {
+            // Its first map may have to wait for its null level.
+            hud.method = format!("{} …", controls.method.about().title);
+        }
         hud.camera = capture.source;
         if hud.state != State::Frozen {
             hud.state = capture.lost.map_or(State::Live, |reason| State::Lost { reason });
