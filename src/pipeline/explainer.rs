@@ -25,7 +25,7 @@ pub type Times = [(Stage, Duration); 3];
 /// Explains frames with one model, at one target layer or several.
 pub struct Explainer {
     /// The first layer's, whose scores count; then one for each further layer.
-    engines: Vec<Layer>,
+    layers: Vec<Layer>,
     /// Of the first, with the names of all layers.
     info: Info,
     preprocess: Preprocess,
@@ -74,7 +74,7 @@ impl Explainer {
         Ok(Explainer {
             preprocess: Preprocess::new(&info.preprocessing),
             input: Input::new(&info.preprocessing),
-            engines: vec![Layer::new(engine)?],
+            layers: vec![Layer::new(engine)?],
             info,
             selector,
             follower: None,
@@ -92,7 +92,7 @@ impl Explainer {
             return Err(Error::model(&other.file, format!("is not the same classifier as {}", first.file)));
         }
         self.info.layer.wire = format!("{},{}", first.layer.wire, other.layer.wire);
-        self.engines.push(Layer::new(engine)?);
+        self.layers.push(Layer::new(engine)?);
         Ok(self)
     }
 
@@ -109,7 +109,7 @@ impl Explainer {
 
     /// Groups of methods that give the same map here, by name.
     pub fn coinciding(&self) -> Vec<Vec<&'static str>> {
-        let all = |holds: fn(Properties) -> bool| self.engines.iter().all(|layer| holds(layer.engine.properties));
+        let all = |holds: fn(Properties) -> bool| self.layers.iter().all(|layer| holds(layer.engine.properties));
         methods::coinciding(Properties {
             uniform_gradients: all(|properties| properties.uniform_gradients),
             non_negative: all(|properties| properties.non_negative),
@@ -121,7 +121,7 @@ impl Explainer {
     /// # Errors
     /// Those of the engine.
     pub fn explain(&mut self, frame: &Frame, method: &dyn Method) -> Result<(HeatMap, Times)> {
-        let levels = self.engines.iter_mut().map(|layer| layer.level(method)).collect::<Result<Vec<f32>>>()?;
+        let levels = self.layers.iter_mut().map(|layer| layer.level(method)).collect::<Result<Vec<f32>>>()?;
         self.run(frame, method.about(), &levels, |engine, _, forward, target| {
             let evidence = engine.gradients(forward, target)?;
             Ok(method.map(forward.activations(), evidence.gradients()))
@@ -142,7 +142,7 @@ impl Explainer {
         match method {
             AnyMethod::Live(method) => self.explain(frame, method),
             AnyMethod::Still(method) => {
-                let levels = vec![0.0; self.engines.len()];
+                let levels = vec![0.0; self.layers.len()];
                 self.run(frame, method.about(), &levels, |engine, input, forward, target| {
                     method.map(engine, input, forward, target, progress)
                 })
@@ -156,7 +156,7 @@ impl Explainer {
     /// # Errors
     /// Those of the engine.
     pub fn drop_test(&mut self, map: &HeatMap, go_on: impl Fn() -> bool) -> Result<Option<DropTest>> {
-        drop_test(&mut self.engines[0].engine, &self.input, map, go_on)
+        drop_test(&mut self.layers[0].engine, &self.input, map, go_on)
     }
 
     /// `map_of` makes the map of one layer, whose null levels are `levels`.
@@ -172,14 +172,14 @@ impl Explainer {
         let preprocessed = Instant::now();
         let input = &self.input;
         let passes =
-            self.engines.iter_mut().map(|layer| layer.engine.forward(input)).collect::<Result<Vec<Forward>>>()?;
+            self.layers.iter_mut().map(|layer| layer.engine.forward(input)).collect::<Result<Vec<Forward>>>()?;
         let classified = Instant::now();
         let target: Target = self.selector.choose(passes[0].scores(), frame.time);
         let mut maps = Vec::with_capacity(passes.len());
-        for ((layer, forward), level) in self.engines.iter_mut().zip(&passes).zip(levels) {
+        for ((layer, forward), level) in self.layers.iter_mut().zip(&passes).zip(levels) {
             maps.push((map_of(&mut layer.engine, input, forward, target)?, *level));
         }
-        let null = &self.engines[0].null;
+        let null = &self.layers[0].null;
         let context = Context { info: &self.info, null, top: TOP, frame: (frame.number, frame.time) };
         let mut map = if maps.len() == 1 {
             let (values, level) = maps.remove(0);

@@ -76,7 +76,7 @@ fn project(centred: &[f64], cells: usize, gram: &mut Vec<f64>, result: &mut [f64
         let map = |at: usize| &centred[at * cells..][..cells];
         for row in 0..size {
             for column in 0..=row {
-                gram[row * size + column] = map(row).iter().zip(map(column)).map(|(a, b)| a * b).sum();
+                gram[row * size + column] = dot(map(row), map(column));
             }
         }
     }
@@ -88,6 +88,17 @@ fn project(centred: &[f64], cells: usize, gram: &mut Vec<f64>, result: &mut [f64
             result.iter_mut().zip(map).for_each(|(to, x)| *to += v * x);
         }
     }
+}
+
+/// In eight partial sums, which the compiler may compute side by side.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let mut lanes = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        (0..8).for_each(|lane| lanes[lane] += a[lane] * b[lane]);
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    lanes.iter().sum::<f64>() + rest
 }
 
 /// The largest eigenvalue of a symmetric matrix with no negative ones, and an eigenvector of length 1. Only the lower
@@ -120,7 +131,7 @@ fn leading(matrix: &mut [f64], size: usize) -> Option<(f64, Vec<f64>)> {
 fn tridiagonal(matrix: &mut [f64], size: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     let mut beside = vec![0.0; size.saturating_sub(1)];
     let mut scales = vec![0.0; size.saturating_sub(1)];
-    let mut product = vec![0.0; size];
+    let (mut normal, mut product) = (vec![0.0; size], vec![0.0; size]);
     for step in 0..size.saturating_sub(1) {
         let rest = step + 1..size;
         let length = rest.clone().map(|row| matrix[row * size + step].powi(2)).sum::<f64>().sqrt();
@@ -135,23 +146,28 @@ fn tridiagonal(matrix: &mut [f64], size: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>
         matrix[(step + 1) * size + step] = first - image;
         let scale = 2.0 / norm;
         scales[step] = scale;
-        // B − n·qᵀ − q·nᵀ with p = s·B·n and q = p − (s/2)·(pᵀn)·n.
+        // B − n·qᵀ − q·nᵀ with p = s·B·n and q = p − (s/2)·(pᵀn)·n. Only the lower half is kept.
         for row in rest.clone() {
-            let value = |column: usize| {
-                let (low, high) = (row.max(column), row.min(column));
-                matrix[low * size + high] * matrix[column * size + step]
-            };
-            product[row] = scale * rest.clone().map(value).sum::<f64>();
-        }
-        let along: f64 = rest.clone().map(|row| product[row] * matrix[row * size + step]).sum();
-        for row in rest.clone() {
-            product[row] -= scale / 2.0 * along * matrix[row * size + step];
+            normal[row] = matrix[row * size + step];
+            product[row] = 0.0;
         }
         for row in rest.clone() {
-            for column in step + 1..=row {
-                let change = matrix[row * size + step] * product[column] + product[row] * matrix[column * size + step];
-                matrix[row * size + column] -= change;
-            }
+            let line = &matrix[row * size + step + 1..][..row - step];
+            let (before, diagonal) = (&line[..line.len() - 1], line[line.len() - 1]);
+            let columns = step + 1..row;
+            product[row] += dot(before, &normal[columns.clone()]) + diagonal * normal[row];
+            let across = normal[row];
+            product[columns].iter_mut().zip(before).for_each(|(to, value)| *to += value * across);
+        }
+        let along = scale * dot(&product[rest.clone()], &normal[rest.clone()]);
+        for row in rest.clone() {
+            product[row] = scale * (product[row] - along / 2.0 * normal[row]);
+        }
+        for row in rest.clone() {
+            let (n, q) = (normal[row], product[row]);
+            let line = matrix[row * size + step + 1..][..row - step].iter_mut();
+            let others = product[step + 1..=row].iter().zip(&normal[step + 1..=row]);
+            line.zip(others).for_each(|(value, (other_q, other_n))| *value -= n * other_q + q * other_n);
         }
     }
     ((0..size).map(|at| matrix[at * size + at]).collect(), beside, scales)
