@@ -5,6 +5,7 @@ mod ablation_cam;
 mod coincidence;
 mod eigen_cam;
 mod eigen_grad_cam;
+mod eigenpair;
 mod element_wise;
 mod grad_cam;
 mod grad_cam_plus_plus;
