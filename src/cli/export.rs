@@ -2,7 +2,7 @@
 
 use super::SUCCESS;
 use super::model::{OptionArgs, read};
-use crate::cam::null;
+use crate::cam::{methods, null};
 use crate::engine::Engine;
 use crate::model::Model;
 use crate::model::layers::Layer;
@@ -49,6 +49,8 @@ struct Report {
     ending: Option<Probabilities>,
     layer: Layer,
     head: Head,
+    /// Methods whose maps are the same for this head, each group by its names.
+    coinciding: Vec<Vec<&'static str>>,
     null_levels: Option<NullLevels>,
 }
 
@@ -77,7 +79,7 @@ impl Export {
 
         // What a user will load is what was written: it must pass the check like any file.
         let written = Model::load(&self.output.display().to_string(), &read(&self.output)?, &Default::default())?;
-        let check_error = Engine::new(&written, 1)?.stored_head_error;
+        let Engine { stored_head_error, properties, .. } = Engine::new(&written, 1)?;
         let mut differentiated: Vec<String> = written.parts.tail.nodes.iter().map(|node| node.op.clone()).collect();
         differentiated.sort_unstable();
         differentiated.dedup();
@@ -93,8 +95,9 @@ impl Export {
                 differentiated,
                 depends_on_picture: written.info.head_depends_on_picture,
                 cost,
-                check_error,
+                check_error: stored_head_error,
             },
+            coinciding: methods::coinciding(properties),
             null_levels: written.info.null_levels.clone(),
         };
         let out = &mut std::io::stdout().lock();
@@ -140,7 +143,7 @@ fn head_cost(engine: &mut Engine) -> anyhow::Result<f64> {
 }
 
 fn print_report(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
-    let Report { output, sha256, classes, ending, layer, head, null_levels } = report;
+    let Report { output, sha256, classes, ending, layer, head, coinciding, null_levels } = report;
     writeln!(out, "{output}")?;
     writeln!(out, "  classes        {classes}")?;
     if let Some(ending) = ending {
@@ -154,6 +157,9 @@ fn print_report(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
     writeln!(out, "                 run {when}, {:.2} % of a forward pass", head.cost * 100.0)?;
     if let Some(error) = head.check_error {
         writeln!(out, "  check          gradients of the written head within {error:.1e} of the derived ones")?;
+    }
+    for names in coinciding {
+        writeln!(out, "  same map       {}", names.join(" = "))?;
     }
     if let Some(levels) = null_levels {
         writeln!(out, "  null evidence  {:.2}", levels.evidence)?;

@@ -41,8 +41,14 @@ pub fn cut(graph: &Graph, scores: &str, facts: &Facts) -> Result<Parts, String> 
         return Err(format!("the scores `{scores}` do not depend on the target layer"));
     }
 
-    // What lies before the cut is run once, in the backbone; constants are kept by whoever reads them.
-    let passes = |wire: &&str| !after_wires.contains(*wire) && from_picture.contains(*wire) && *wire != ACTIVATIONS;
+    // What lies before the cut is run once, in the backbone; constants are kept by whoever reads them, and the head makes
+    // what the classifier does not have.
+    let passes = |wire: &&str| {
+        !after_wires.contains(*wire)
+            && from_picture.contains(*wire)
+            && *wire != ACTIVATIONS
+            && facts.contains_key(*wire)
+    };
     let stop: Vec<&str> = from_picture.iter().copied().filter(passes).chain([ACTIVATIONS, TARGET]).collect();
     let tail_nodes = graph.before(&[scores], &stop);
     let head_nodes = graph.before(&[GRADIENTS], &stop);

@@ -157,7 +157,7 @@ impl Grower {
             "Clip" => self.node(op, &[x], &[("min", Float(-0.6)), ("max", Float(0.9))]),
             // Numbers from 0.37 to 2.7.
             "Log" | "Sqrt" | "Reciprocal" | "Pow" => {
-                let bounded = self.node("Tanh", &[x], &[]);
+                let bounded = self.node("Softsign", &[x], &[]);
                 let positive = self.node("Exp", &[&bounded], &[]);
                 if op == "Pow" {
                     let exponent = self.tensor(Tensor::f32(&[], &[1.7]));
@@ -354,6 +354,9 @@ impl Grower {
         ]);
         let (axis, keep) = (self.below(shape.len()), self.below(2) == 0);
         let y = self.reduce(op, x, axis as i64, keep);
+        // Sums stay in the range of their terms: where a sigmoid is full, f32 has no digits left for its slope.
+        let share = self.tensor(Tensor::f32(&[], &[1.0 / shape[axis] as f32]));
+        let y = self.node("Mul", &[&y, &share], &[]);
         let mut shape = shape.to_vec();
         match keep {
             true => shape[axis] = 1,
