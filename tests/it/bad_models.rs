@@ -301,6 +301,14 @@ fn axes_and_parts_that_an_engine_would_count_up_to() {
 }
 
 #[test]
+fn a_layer_norm_of_a_single_number() {
+    // Axis −1 of no axes: the engine counted to the end of numbers.
+    let alone = sound().with("one", &[1], &[1.0]).node("ReduceMin", &["warm"], "alone", &[("keepdims", Int(0))]);
+    let normed = alone.node("LayerNormalization", &["alone", "one", "one"], "normed", &[]);
+    says(&normed.bytes(4), &["node_normed", "LayerNormalization", "0 axes"]);
+}
+
+#[test]
 fn a_side_of_no_length_hides_no_other() {
     // [1, 0, 4, 4] cut out, then repeated 2³⁰ times in each direction: no element, but sides beyond all bounds.
     let cut = sound().with_integers("from", &[0]).with_integers("to", &[0]).with_integers("axis", &[1]);
