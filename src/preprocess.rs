@@ -45,6 +45,7 @@ impl Preprocess {
         let (width, height) = (self.wanted.width, self.wanted.height);
         let (x, y, crop_width, crop_height) = match self.wanted.resize {
             Resize::CentreCrop => centre_crop((frame.width, frame.height), (width, height)),
+            Resize::Stretch => (0, 0, frame.width, frame.height),
         };
         input.geometry = Geometry {
             width: frame.width,

@@ -50,6 +50,12 @@ impl<'a> Emitter<'a> {
         self.graph.constant(wire)
     }
 
+    /// The integers of a constant wire, such as axes.
+    pub fn integers(&self, wire: &str) -> Outcome<Vec<i64>> {
+        let values = self.constant_value(wire).and_then(Tensor::to_integers);
+        values.ok_or_else(|| format!("its input `{wire}` is not constant"))
+    }
+
     pub fn opset(&self) -> i64 {
         self.graph.opset
     }
@@ -104,6 +110,9 @@ impl<'a> Emitter<'a> {
                 shape.insert(0, 1);
             }
             for (side, own) in shape.iter_mut().zip(own) {
+                if *side != own && *side != 1 && own != 1 {
+                    return Err(format!("the shapes of {inputs:?} do not broadcast"));
+                }
                 *side = if *side == 1 { own } else { *side };
             }
         }
@@ -129,10 +138,45 @@ impl<'a> Emitter<'a> {
         Ok(self.node("Div", &[wire, &divisor], &[], &shape))
     }
 
+    /// `wire · factor`.
+    pub fn multiply(&mut self, wire: &str, factor: f32) -> Outcome<String> {
+        let factor = self.scalar("factor", factor);
+        self.apply("Mul", &[wire, &factor])
+    }
+
+    /// Where `wire` is greater than `bound`.
+    pub fn above(&mut self, wire: &str, bound: f32) -> Outcome<String> {
+        let bound = self.scalar("bound", bound);
+        self.apply("Greater", &[wire, &bound])
+    }
+
+    /// Where `wire` is less than `bound`.
+    pub fn below(&mut self, wire: &str, bound: f32) -> Outcome<String> {
+        let bound = self.scalar("bound", bound);
+        self.apply("Less", &[wire, &bound])
+    }
+
+    /// `wire`, no less than `low` and no greater than `high`.
+    pub fn between(&mut self, wire: &str, low: f32, high: f32) -> Outcome<String> {
+        // Not Clip: its bounds are attributes in some opsets and inputs in others.
+        let (low, high) = (self.scalar("low", low), self.scalar("high", high));
+        let raised = self.apply("Max", &[wire, &low])?;
+        self.apply("Min", &[&raised, &high])
+    }
+
     /// The same elements in another shape.
     pub fn reshape(&mut self, wire: &str, shape: &[usize]) -> Outcome<String> {
-        if self.shape(wire)? == shape {
+        let from = self.shape(wire)?;
+        if from == shape {
             return Ok(wire.to_owned());
+        }
+        if from.iter().product::<usize>() != shape.iter().product::<usize>() {
+            return Err(format!("`{wire}` of shape {from:?} has another number of elements than {shape:?}"));
+        }
+        // A constant is given its shape here rather than for every frame.
+        if let Some(tensor) = self.constant_value(wire) {
+            let tensor = Tensor { shape: shape.to_vec(), ..tensor.clone() };
+            return Ok(self.constant("constant", tensor));
         }
         let sides: Vec<i64> = shape.iter().map(|side| *side as i64).collect();
         let sides = self.constant("shape", Tensor::i64(&sides));
@@ -140,49 +184,104 @@ impl<'a> Emitter<'a> {
     }
 
     /// Repeats along axes of length 1.
+    ///
+    /// Written as Gather of place 0: tract moves an Expand (or Tile) out of a matrix product that reads it and loses it.
     pub fn expand(&mut self, wire: &str, shape: &[usize]) -> Outcome<String> {
-        if self.shape(wire)? == shape {
-            return Ok(wire.to_owned());
+        let mut sides = self.shape(wire)?;
+        if sides.len() != shape.len() || sides.iter().zip(shape).any(|(from, to)| from != to && *from != 1) {
+            return Err(format!("a gradient of shape {sides:?} does not expand to {shape:?}"));
         }
-        let sides: Vec<i64> = shape.iter().map(|side| *side as i64).collect();
-        let sides = self.constant("shape", Tensor::i64(&sides));
-        Ok(self.node("Expand", &[wire, &sides], &[], shape))
+        let mut wire = wire.to_owned();
+        for axis in (0..shape.len()).rev().filter(|axis| sides[*axis] != shape[*axis]).collect::<Vec<usize>>() {
+            sides[axis] = shape[axis];
+            let places = self.constant("places", Tensor::i64(&vec![0; shape[axis]]));
+            wire = self.node("Gather", &[&wire, &places], &[("axis", Attribute::Int(axis as i64))], &sides);
+        }
+        Ok(wire)
     }
 
     /// The last two axes swapped.
     pub fn transpose(&mut self, wire: &str) -> Outcome<String> {
-        let mut shape = self.shape(wire)?;
-        let rank = shape.len();
-        let mut order: Vec<i64> = (0..rank as i64).collect();
-        shape.swap(rank - 1, rank - 2);
-        order.swap(rank - 1, rank - 2);
-        Ok(self.node("Transpose", &[wire], &[("perm", Attribute::Ints(order))], &shape))
+        let rank = self.shape(wire)?.len();
+        let mut order: Vec<usize> = (0..rank).collect();
+        let last = rank.checked_sub(2).ok_or_else(|| format!("`{wire}` is no matrix"))?;
+        order.swap(last, last + 1);
+        self.permute(wire, &order)
     }
 
     /// Sums over the axes along which `shape` was broadcast to the wire's own, and brings the sum to `shape`.
     pub fn sum_to(&mut self, wire: &str, shape: &[usize]) -> Outcome<String> {
         let from = self.shape(wire)?;
         let new = from.len().checked_sub(shape.len()).ok_or("its gradient has fewer axes than its input")?;
-        let repeated = |axis: &usize| *axis < new || (shape[*axis - new] == 1 && from[*axis] != 1);
-        let axes: Vec<i64> = (0..from.len()).filter(repeated).map(|axis| axis as i64).collect();
-        if axes.is_empty() {
-            return self.reshape(wire, shape);
+        let fits = |(side, own): (&usize, &usize)| side == own || *side == 1;
+        if !shape.iter().zip(&from[new..]).all(fits) {
+            return Err(format!("its gradient of shape {from:?} does not come from an input of shape {shape:?}"));
         }
-        let mut kept = from.clone();
-        axes.iter().for_each(|axis| kept[*axis as usize] = 1);
-        let sum = self.sum_over(wire, &axes, &kept);
+        let repeated = |axis: &usize| *axis < new || (shape[*axis - new] == 1 && from[*axis] != 1);
+        let axes: Vec<usize> = (0..from.len()).filter(repeated).filter(|axis| from[*axis] != 1).collect();
+        let sum = self.reduce("ReduceSum", wire, &axes)?;
         self.reshape(&sum, shape)
     }
 
-    /// Sums over `axes` (from 0 on), which keep the length 1 in the resulting shape `kept`.
-    pub fn sum_over(&mut self, wire: &str, axes: &[i64], kept: &[usize]) -> String {
-        // The axes of ReduceSum became an input in opset 13.
-        if self.opset() >= 13 {
-            let axes = self.constant("axes", Tensor::i64(axes));
-            self.node("ReduceSum", &[wire, &axes], &[("keepdims", Attribute::Int(1))], kept)
-        } else {
-            let attributes = [("axes", Attribute::Ints(axes.to_vec())), ("keepdims", Attribute::Int(1))];
-            self.node("ReduceSum", &[wire], &attributes, kept)
+    /// A reduction over `axes` (from 0 on), which keep the length 1.
+    pub fn reduce(&mut self, op: &str, wire: &str, axes: &[usize]) -> Outcome<String> {
+        if axes.is_empty() {
+            return Ok(wire.to_owned());
         }
+        let mut kept = self.shape(wire)?;
+        axes.iter().for_each(|axis| kept[*axis] = 1);
+        let axes: Vec<i64> = axes.iter().map(|axis| *axis as i64).collect();
+        // The axes of ReduceSum became an input in opset 13, those of the others in 18.
+        let since = if op == "ReduceSum" { 13 } else { 18 };
+        let keep = ("keepdims", Attribute::Int(1));
+        if self.opset() >= since {
+            let axes = self.constant("axes", Tensor::i64(&axes));
+            return Ok(self.node(op, &[wire, &axes], &[keep], &kept));
+        }
+        Ok(self.node(op, &[wire], &[("axes", Attribute::Ints(axes)), keep], &kept))
+    }
+
+    /// The positions from each start up to before its end, along the given axes: (axis, start, end).
+    pub fn slice(&mut self, wire: &str, ranges: &[(usize, usize, usize)]) -> Outcome<String> {
+        let mut shape = self.shape(wire)?;
+        let cuts: Vec<_> =
+            ranges.iter().filter(|(axis, start, end)| (*start, *end) != (0, shape[*axis])).copied().collect();
+        if cuts.is_empty() {
+            return Ok(wire.to_owned());
+        }
+        cuts.iter().for_each(|(axis, start, end)| shape[*axis] = end - start);
+        let axes: Vec<i64> = cuts.iter().map(|cut| cut.0 as i64).collect();
+        let starts: Vec<i64> = cuts.iter().map(|cut| cut.1 as i64).collect();
+        let ends: Vec<i64> = cuts.iter().map(|cut| cut.2 as i64).collect();
+        // All became inputs in opset 10.
+        if self.opset() < 10 {
+            let attributes =
+                [("axes", Attribute::Ints(axes)), ("starts", Attribute::Ints(starts)), ("ends", Attribute::Ints(ends))];
+            return Ok(self.node("Slice", &[wire], &attributes, &shape));
+        }
+        let starts = self.constant("starts", Tensor::i64(&starts));
+        let ends = self.constant("ends", Tensor::i64(&ends));
+        let axes = self.constant("axes", Tensor::i64(&axes));
+        Ok(self.node("Slice", &[wire, &starts, &ends, &axes], &[], &shape))
+    }
+
+    /// A border of `value` along one axis.
+    pub fn pad(&mut self, wire: &str, axis: usize, before: usize, after: usize, value: f32) -> Outcome<String> {
+        if before == 0 && after == 0 {
+            return Ok(wire.to_owned());
+        }
+        let mut shape = self.shape(wire)?;
+        let mut pads = vec![0; 2 * shape.len()];
+        pads[axis] = before as i64;
+        pads[shape.len() + axis] = after as i64;
+        shape[axis] += before + after;
+        // Both became inputs in opset 11.
+        if self.opset() < 11 {
+            let attributes = [("pads", Attribute::Ints(pads)), ("value", Attribute::Float(value))];
+            return Ok(self.node("Pad", &[wire], &attributes, &shape));
+        }
+        let pads = self.constant("pads", Tensor::i64(&pads));
+        let value = self.scalar("border", value);
+        Ok(self.node("Pad", &[wire, &pads, &value], &[], &shape))
     }
 }

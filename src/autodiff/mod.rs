@@ -4,6 +4,8 @@
 //! the target layer, and add up where branches meet. What has no rule is refused by name.
 
 pub mod emit;
+mod moves;
+mod rewrite;
 pub mod rules;
 
 use crate::error::{Error, Result};
@@ -11,6 +13,11 @@ use crate::onnx::graph::{ElementType, Facts, Graph, Node, Port};
 use crate::onnx::{ACTIVATIONS, GRADIENTS, TARGET};
 use emit::Emitter;
 use std::collections::{HashMap, HashSet};
+
+/// Whether there is a rule for an operator; it may refuse some of its forms.
+pub fn differentiable(op: &str) -> bool {
+    rewrite::REPLACED.contains(&op) || rules::find(op).is_some()
+}
 
 /// Adds the gradient head: the input `target` (shape of the scores) and the output `gradients` =
 /// d(Σ target·scores)/d activations. `graph` holds the wire `activations`; `facts` tell what each wire carries.
@@ -30,9 +37,8 @@ pub fn append_head(graph: &mut Graph, scores: &str, facts: &Facts) -> Result<()>
     let scores_shape = shape_of(scores)?;
     let activations_shape = shape_of(ACTIVATIONS)?;
 
-    let behind = graph.behind(&[ACTIVATIONS]);
-    let needed = graph.before(&[scores], &[ACTIVATIONS]);
-    let between: HashSet<usize> = behind.intersection(&needed).copied().collect();
+    rewrite::split_as_slices(graph, &between(graph, scores), facts)?;
+    let between = between(graph, scores);
     if between.is_empty() {
         return Err(Error::model(&file, format!("the scores `{scores}` do not depend on the target layer")));
     }
@@ -54,6 +60,9 @@ pub fn append_head(graph: &mut Graph, scores: &str, facts: &Facts) -> Result<()>
             return Err(refuse("more than one of its outputs is used".into()));
         }
         let Some(gradient) = gradients.get(&node.outputs[0]).cloned() else { continue };
+        if let Some(reason) = rules::refusal(&node.op) {
+            return Err(refuse(reason.into()));
+        }
         let rule = rules::find(&node.op).ok_or_else(|| refuse("there is no gradient rule for it".into()))?;
         emitter.begin(node);
         let jumps = |wire: &str| {
@@ -65,6 +74,9 @@ pub fn append_head(graph: &mut Graph, scores: &str, facts: &Facts) -> Result<()>
         };
         let varies = |wire: &str| active.contains(wire) && !jumps(wire);
         for (input, wire) in node.inputs.iter().enumerate().filter(|(_, wire)| varies(wire)) {
+            if let Some(kind @ (ElementType::F16 | ElementType::F64)) = facts.get(wire).map(|fact| fact.kind) {
+                return Err(refuse(format!("its input `{wire}` holds {kind:?} values; export the model in f32")));
+            }
             let share = rule(&mut emitter, node, &gradient, input).map_err(refuse)?;
             if emitter.shape(&share).map_err(refuse)? != emitter.shape(wire).map_err(refuse)? {
                 return Err(refuse(format!("the gradient of its input {input} has another shape than the input")));
@@ -93,4 +105,11 @@ pub fn append_head(graph: &mut Graph, scores: &str, facts: &Facts) -> Result<()>
     graph.inputs.push(Port::f32(TARGET, &scores_shape));
     graph.outputs.push(Port::f32(GRADIENTS, &activations_shape));
     Ok(())
+}
+
+/// The nodes between the target layer and the scores.
+fn between(graph: &Graph, scores: &str) -> HashSet<usize> {
+    let behind = graph.behind(&[ACTIVATIONS]);
+    let needed = graph.before(&[scores], &[ACTIVATIONS]);
+    behind.intersection(&needed).copied().collect()
 }

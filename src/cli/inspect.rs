@@ -2,10 +2,11 @@
 
 use super::SUCCESS;
 use super::model::{OptionArgs, read};
-use crate::autodiff::rules;
+use crate::autodiff;
 use crate::engine::Engine;
-use crate::model::layers::{self, Layer};
+use crate::model::layers::{self, Layer, Listed};
 use crate::model::metadata::{Metadata, NullLevels, Preprocessing};
+use crate::model::scores::Probabilities;
 use crate::model::{Classifier, DEFAULT_MODEL, DEFAULT_MODEL_NAME};
 use crate::onnx::ACTIVATIONS;
 use crate::preprocess::Input;
@@ -17,6 +18,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 #[derive(Args, Debug)]
+#[command(mut_arg("input_size", |size| size.visible_alias("size")))]
 pub struct Inspect {
     /// ONNX classifier [default: EfficientNet-Lite0, built in]
     classifier: Option<PathBuf>,
@@ -37,6 +39,10 @@ struct Report {
     /// The chosen target layer and why, or why there is none.
     target_layer: Option<Layer>,
     reason: String,
+    /// The softmax or sigmoid at its end, before which the scores are taken.
+    ending: Option<Probabilities>,
+    /// What makes probabilities of the scores.
+    probabilities: Option<Probabilities>,
     /// Whether the file brought its own gradient head.
     stored_head: bool,
     /// Whether the gradients change with the picture; nothing where there is no head.
@@ -53,7 +59,7 @@ struct Report {
     source_sha256: Option<String>,
     /// Whether the file has labels.
     labelled: bool,
-    layers: Vec<Layer>,
+    layers: Vec<Listed>,
 }
 
 impl Inspect {
@@ -74,11 +80,12 @@ impl Inspect {
     }
 
     fn report(&self, file: &str, bytes: &[u8]) -> anyhow::Result<Report> {
-        let Classifier { graph, scores, classes, facts, metadata, stored_head } =
-            Classifier::read(file, bytes, self.options.layer.is_none())?;
-        let chosen = match (&self.options.layer, &stored_head) {
-            (Some(name), _) => layers::named(&graph, name, &facts),
-            (None, Some(_)) => layers::named(&graph, ACTIVATIONS, &facts),
+        let options = self.options.options()?;
+        let Classifier { graph, scores, classes, facts, metadata, ending, stored_head, .. } =
+            Classifier::read(file, bytes, &options.reading())?;
+        let chosen = match (&options.layer, &stored_head) {
+            (Some(name), _) => layers::named(&graph, name, &scores, &facts),
+            (None, Some(_)) => layers::named(&graph, ACTIVATIONS, &scores, &facts),
             (None, None) => layers::automatic(&graph, &scores, classes, &facts),
         };
         let mut without_rule: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -86,7 +93,7 @@ impl Inspect {
             let behind = graph.behind(&[layer.wire.as_str()]);
             let between = graph.before(&[scores.as_str()], &[layer.wire.as_str()]);
             let nodes = graph.nodes.iter().enumerate().filter(|(at, _)| behind.contains(at) && between.contains(at));
-            for (_, node) in nodes.filter(|(_, node)| rules::find(&node.op).is_none()) {
+            for (_, node) in nodes.filter(|(_, node)| !autodiff::differentiable(&node.op)) {
                 without_rule.entry(node.op.clone()).or_default().push(node.label().to_owned());
             }
         }
@@ -113,6 +120,8 @@ impl Inspect {
             classes,
             target_layer,
             reason,
+            ending,
+            probabilities: info.as_ref().map(|info| info.probabilities),
             stored_head: stored_head.is_some(),
             head_depends_on_picture: info.as_ref().map(|info| info.head_depends_on_picture),
             refused,
@@ -143,6 +152,11 @@ fn print_report(report: &Report) -> std::io::Result<()> {
     writeln!(out, "{}", report.file)?;
     writeln!(out, "  picture        {:?}, opset {}", report.picture, report.opset)?;
     writeln!(out, "  classes        {}, labels in the file: {}", report.classes, yes(report.labelled))?;
+    match (report.ending, report.probabilities) {
+        (Some(ending), _) => writeln!(out, "  scores         those before the {ending} at the end")?,
+        (None, Some(probabilities)) => writeln!(out, "  scores         probabilities by {probabilities}")?,
+        (None, None) => {}
+    }
     match &report.target_layer {
         Some(layer) => {
             writeln!(out, "  target layer   {} {:?}", layer.wire, layer.shape)?;
@@ -180,9 +194,23 @@ fn print_report(report: &Report) -> std::io::Result<()> {
     if let Some(hash) = &report.source_sha256 {
         writeln!(out, "  source sha256  {hash}")?;
     }
-    writeln!(out, "layers")?;
-    for layer in &report.layers {
-        writeln!(out, "  {:<40} {:<20} {:?}", layer.wire, layer.op, layer.shape)?;
+    writeln!(out, "layers (--layer takes the number, the wire, the node, or stride16)")?;
+    let wire = report.layers.iter().map(|listed| listed.layer.wire.chars().count()).max().unwrap_or(0).clamp(4, 60);
+    writeln!(
+        out,
+        "  {:>4}  {:<wire$}  {:<20}  {:<18}  {:>6}  {:>6}  {:>6}",
+        "", "wire", "operator", "shape", "stride", "bypass", "behind"
+    )?;
+    for Listed { index, layer, stride, bypass, behind } in &report.layers {
+        let shape = format!("{:?}", layer.shape);
+        writeln!(
+            out,
+            "  {index:>4}  {:<wire$}  {:<20}  {shape:<18}  {stride:>6}  {bypass:>6}  {:>5.1}%",
+            layer.wire,
+            layer.op,
+            behind * 100.0
+        )?;
     }
+    writeln!(out, "bypass: wires that go around the layer; behind: share of the multiply-adds after it")?;
     Ok(())
 }

@@ -38,7 +38,7 @@ pub struct Live {
     #[command(flatten)]
     view: ViewArgs,
     /// Size asked of the camera
-    #[arg(long, value_name = "WxH", value_parser = parse_size)]
+    #[arg(long, value_name = "WxH", value_parser = super::parse_size)]
     size: Option<(u32, u32)>,
     /// Frames per second asked of the camera
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -149,12 +149,6 @@ fn stop_on_signals(shutdown: &Shutdown) -> anyhow::Result<()> {
         }
     })?;
     Ok(())
-}
-
-fn parse_size(text: &str) -> Result<(u32, u32), String> {
-    let sides = text.split_once(['x', 'X', '×']);
-    let sides = sides.and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
-    sides.filter(|(width, height)| *width > 0 && *height > 0).ok_or("expected WIDTHxHEIGHT, such as 640x480".to_owned())
 }
 
 fn parse_share(text: &str) -> Result<f32, String> {

@@ -50,6 +50,13 @@ enum Command {
     Bench(bench::Bench),
 }
 
+/// Parses `640x480`.
+fn parse_size(text: &str) -> Result<(u32, u32), String> {
+    let sides = text.split_once(['x', 'X', '×']);
+    let sides = sides.and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    sides.filter(|(width, height)| *width > 0 && *height > 0).ok_or("expected WIDTHxHEIGHT, such as 640x480".to_owned())
+}
+
 /// Runs the program on its command line. `start` is when it started.
 pub fn run(start: std::time::Instant) -> ExitCode {
     let cli = Cli::parse();

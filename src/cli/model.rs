@@ -4,7 +4,7 @@ use super::say;
 use crate::cam::null;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::model::metadata::Preprocessing;
+use crate::model::metadata::{ColourOrder, Resize, Wish};
 use crate::model::{DEFAULT_MODEL, DEFAULT_MODEL_NAME, Model, Options, labels};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -27,35 +27,74 @@ pub struct ModelArgs {
 /// What a file may not say itself.
 #[derive(Args, Debug)]
 pub struct OptionArgs {
-    /// Target layer by wire or node name [default: the last convolution's]
-    #[arg(long, value_name = "NAME")]
+    /// Target layer: a wire, a node, an index of `gradcam inspect`, or stride16 [default: the last convolution's]
+    #[arg(long, value_name = "LAYER")]
     pub layer: Option<String>,
-    /// Text file with one label for each class
+    /// One label for each class: a text file with one a line, a JSON file, or the word imagenet
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
-    /// How pictures are brought to the network, where the file does not say: imagenet, tf, lite, caffe, raw
-    #[arg(long, value_name = "NAME")]
+    /// How pictures are brought to the network, where the file does not say:
+    /// imagenet, tf, lite, caffe, paddle, raw [default: imagenet]
+    #[arg(long, value_name = "NAME", verbatim_doc_comment)]
     pub preprocess: Option<String>,
+    /// Instead of the preset's: the mean, 0 to 255, for all colours or for red, green and blue
+    #[arg(long, value_name = "X[,X,X]", value_parser = parse_mean)]
+    pub mean: Option<[f32; 3]>,
+    /// Instead of the preset's: what is divided by, in units of 255
+    #[arg(long, value_name = "X[,X,X]", value_parser = parse_scale)]
+    pub scale: Option<[f32; 3]>,
+    /// Instead of the preset's: the order of the colour planes, rgb or bgr
+    #[arg(long, value_name = "ORDER", value_parser = parse_order)]
+    pub order: Option<ColourOrder>,
+    /// Instead of the preset's: crop (the largest centred part) or stretch (the whole frame)
+    #[arg(long, value_name = "RULE", value_parser = parse_resize)]
+    pub resize: Option<Resize>,
+    /// The size of the picture, where the file leaves it open
+    #[arg(long, value_name = "WxH", value_parser = super::parse_size)]
+    pub input_size: Option<(u32, u32)>,
+    /// The output with the scores, where there are several
+    #[arg(long, value_name = "NAME")]
+    pub scores: Option<String>,
+    /// The classes do not exclude each other (known where a sigmoid stands at the end)
+    #[arg(long)]
+    pub multi_label: bool,
 }
 
 impl OptionArgs {
-    /// The model in a file.
-    pub fn load(&self, path: &Path) -> Result<Model> {
-        self.model(&path.display().to_string(), &read(path)?)
+    pub fn options(&self) -> Result<Options> {
+        let labels = match self.labels.as_deref() {
+            Some(path) if path.as_os_str() == labels::IMAGENET => Some(Model::default_model()?.info.labels),
+            path => path.map(labels::read).transpose()?,
+        };
+        let OptionArgs { preprocess, mean, scale, order, resize, .. } = self;
+        Ok(Options {
+            layer: self.layer.clone(),
+            preprocess: Wish { preset: preprocess.clone(), mean: *mean, scale: *scale, order: *order, resize: *resize },
+            labels,
+            size: self.input_size.map(|(width, height)| (width as usize, height as usize)),
+            scores: self.scores.clone(),
+            multi_label: self.multi_label,
+        })
     }
 
     /// The model in the bytes of a file. Says on standard error what had to be assumed.
     pub fn model(&self, file: &str, bytes: &[u8]) -> Result<Model> {
-        let labels = self.labels.as_deref().map(labels::read).transpose()?;
-        let options = Options { layer: self.layer.clone(), preprocess: self.preprocess.clone(), labels };
+        let options = self.options()?;
         let model = Model::load(file, bytes, &options)?;
-        if model.info.preprocessing_assumed {
+        let info = &model.info;
+        if info.preprocessing_assumed {
             say(&format!("gradcam: {file} does not say how to preprocess; assuming imagenet (--preprocess)"));
-        }
-        let Preprocessing { width, height, .. } = model.info.preprocessing;
-        let asked = self.preprocess.as_deref().and_then(|name| Preprocessing::preset(name, width, height));
-        if asked.is_some_and(|asked| asked != model.info.preprocessing) {
+        } else if options.preprocess != Wish::default()
+            && options.preprocess.preprocessing(info.preprocessing.width, info.preprocessing.height)?
+                != info.preprocessing
+        {
             say(&format!("gradcam: {file} says how to preprocess; --preprocess is for files that do not"));
+        }
+        if let Some(ending) = info.ending {
+            say(&format!("gradcam: {file} ends in a {ending}; the scores before it are explained"));
+        }
+        if info.widened {
+            say(&format!("gradcam: {file} holds float16 numbers; they are computed with as float32"));
         }
         Ok(model)
     }
@@ -65,7 +104,7 @@ impl ModelArgs {
     /// The model, compiled. What an export would have measured is measured where it is missing.
     pub fn engine(&self) -> Result<Engine> {
         let model = match &self.model {
-            Some(path) => self.options.load(path)?,
+            Some(path) => self.options.model(&path.display().to_string(), &read(path)?)?,
             None => self.options.model(DEFAULT_MODEL_NAME, DEFAULT_MODEL)?,
         };
         let mut engine = Engine::new(&model, usize::from(self.threads))?;
@@ -91,4 +130,37 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
         return Err(refuse(format!("has {} MB; at most {} are supported", data.len() >> 20, MAX_FILE >> 20)));
     }
     std::fs::read(path).map_err(cannot)
+}
+
+fn parse_mean(text: &str) -> std::result::Result<[f32; 3], String> {
+    parse_colours(text, |mean| mean.is_finite())
+}
+
+fn parse_scale(text: &str) -> std::result::Result<[f32; 3], String> {
+    parse_colours(text, |scale| scale.is_normal())
+}
+
+fn parse_colours(text: &str, usable: fn(&f32) -> bool) -> std::result::Result<[f32; 3], String> {
+    let numbers: Option<Vec<f32>> = text.split(',').map(|part| part.trim().parse().ok().filter(usable)).collect();
+    match numbers.as_deref() {
+        Some([all]) => Ok([*all; 3]),
+        Some([red, green, blue]) => Ok([*red, *green, *blue]),
+        _ => Err("expected one number, or three for red, green and blue, such as 123.7,116.3,103.5".to_owned()),
+    }
+}
+
+fn parse_order(text: &str) -> std::result::Result<ColourOrder, String> {
+    match text {
+        "rgb" => Ok(ColourOrder::Rgb),
+        "bgr" => Ok(ColourOrder::Bgr),
+        _ => Err("expected rgb or bgr".to_owned()),
+    }
+}
+
+fn parse_resize(text: &str) -> std::result::Result<Resize, String> {
+    match text {
+        "crop" => Ok(Resize::CentreCrop),
+        "stretch" => Ok(Resize::Stretch),
+        _ => Err("expected crop or stretch".to_owned()),
+    }
 }

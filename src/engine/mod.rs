@@ -6,7 +6,7 @@ mod verify;
 use crate::error::{Error, Result};
 use crate::frame::Geometry;
 use crate::model::{Info, Model};
-use crate::onnx::{ACTIVATIONS, Graph, TARGET};
+use crate::onnx::{Graph, TARGET};
 use crate::preprocess::Input;
 use crate::target::Target;
 use ndarray::{ArrayView1, ArrayView3, Axis, Ix2, Ix4};
@@ -57,12 +57,16 @@ fn maps(value: &TValue) -> ArrayView3<'_, f32> {
 /// Runs one model.
 pub struct Engine {
     pub info: Info,
+    /// How far the head that the file brought is from the derived one: the relative L2 difference of their gradients.
+    pub stored_head_error: Option<f64>,
     backbone: Plan,
     tail: Plan,
     head: Plan,
     /// For each port of tail and head, which of the crossing wires it reads; `None` is the target.
     tail_inputs: Vec<Option<usize>>,
     head_inputs: Vec<Option<usize>>,
+    /// The picture goes around the target layer: it is the last of the crossing wires.
+    picture_crosses: bool,
     /// The last picture, whose memory is used again.
     picture: Tensor,
     /// The last gradients, where they depend on the target only.
@@ -79,11 +83,14 @@ impl Engine {
         let executor = if threads > 1 { Executor::multithread(threads) } else { Executor::SingleThread };
         let parts = &model.parts;
         let mut head = Plan::new(&parts.head, &executor)?;
+        let mut stored_head_error = None;
         if let Some(stored) = &model.stored_head {
             let mut stored_plan = Plan::new(stored, &executor)?;
-            verify::same_head(stored, &mut stored_plan, &parts.head, &mut head)?;
+            stored_head_error = Some(verify::same_head(stored, &mut stored_plan, &parts.head, &mut head)?);
         }
-        let crossing: Vec<&str> = [ACTIVATIONS].into_iter().chain(parts.bypass.iter().map(String::as_str)).collect();
+        let made = parts.backbone.outputs.iter().map(|port| port.name.as_str());
+        let picture = parts.backbone.inputs.iter().map(|port| port.name.as_str());
+        let crossing: Vec<&str> = made.chain(picture).collect();
         let sources = |graph: &Graph| {
             let source = |wire: &str| match crossing.iter().position(|name| *name == wire) {
                 Some(index) => Ok(Some(index)),
@@ -94,11 +101,16 @@ impl Engine {
         };
         Ok(Engine {
             info: model.info.clone(),
+            stored_head_error,
             tail_inputs: sources(&parts.tail)?,
             head_inputs: sources(&parts.head)?,
             backbone: Plan::new(&parts.backbone, &executor)?,
             tail: Plan::new(&parts.tail, &executor)?,
             head,
+            picture_crosses: parts
+                .bypass
+                .iter()
+                .any(|wire| parts.backbone.inputs.iter().any(|port| port.name == *wire)),
             picture: Tensor::default(),
             kept: None,
         })
@@ -122,8 +134,12 @@ impl Engine {
     /// [`Error::Model`] where tract fails, or the scores are not finite.
     pub fn forward(&mut self, input: &Input) -> Result<Forward> {
         let picture = self.picture(input)?;
-        let crossing = self.backbone.run(tvec!(picture.clone()))?;
-        self.picture = picture.into_tensor();
+        let mut crossing = self.backbone.run(tvec!(picture.clone()))?;
+        if self.picture_crosses {
+            crossing.push(picture);
+        } else {
+            self.picture = picture.into_tensor();
+        }
         let tail_inputs = self.tail_inputs.iter().flatten().map(|index| crossing[*index].clone()).collect();
         let scores = self.tail.run(tail_inputs)?.remove(0);
         let forward = Forward { geometry: input.geometry, scores, crossing };

@@ -1,5 +1,6 @@
 //! What every wire carries, found by the inference engine's own analysis, and what of it does not depend on the picture.
 
+use super::forms;
 use crate::error::{Error, Result, guarded};
 use crate::onnx::graph::{Fact, Facts};
 use crate::onnx::{ElementType, Graph, MAX_ELEMENTS, MAX_RANK, Tensor, to_proto};
@@ -14,7 +15,12 @@ use tract_onnx::tract_hir::internal::DimLike;
 /// # Errors
 /// [`Error::Model`] where the analysis fails or finds a tensor that is too large.
 pub fn fold(graph: &mut Graph) -> Result<Facts> {
-    let (facts, values) = analyse(graph)?;
+    let (mut facts, values) = analyse(graph)?;
+    // The engine keeps one of several equal constants, so that some of the names are missing.
+    for (name, tensor) in &graph.initializers {
+        facts.entry(name.clone()).or_insert_with(|| Fact { kind: tensor.kind, shape: tensor.shape.clone() });
+    }
+    forms::check(graph, &facts)?;
     let known = |wire: &String| wire.is_empty() || values.contains_key(wire);
     graph.nodes.retain(|node| node.op == "Constant" || !node.outputs.iter().all(known));
     let made = graph.producers();
@@ -25,6 +31,14 @@ pub fn fold(graph: &mut Graph) -> Result<Facts> {
     graph.initializers.extend(computed);
     graph.drop_unused_initializers();
     Ok(facts)
+}
+
+/// Analyses a graph that is not the classifier, for the sizes only.
+///
+/// # Errors
+/// As [`fold`].
+pub fn check(graph: &Graph) -> Result<()> {
+    analyse(graph).map(drop)
 }
 
 /// Operators that keep the shape of their first input, and whose number of axes tract trusts.
@@ -98,7 +112,29 @@ fn analyse_plain(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
             }
         }
     }
+    transposed_convolutions(graph, &facts)?;
     Ok((facts, values))
+}
+
+/// tract makes all products of a transposed convolution at once, before it adds them up and cuts the border off.
+fn transposed_convolutions(graph: &Graph, facts: &Facts) -> Result<()> {
+    for node in graph.nodes.iter().filter(|node| node.op == "ConvTranspose") {
+        let shape = |wire: Option<&str>| wire.and_then(|wire| facts.get(wire)).map(|fact| fact.shape.as_slice());
+        let output = node.outputs.first().map(String::as_str);
+        let products = match (shape(node.input(0)), shape(node.input(1)), shape(output)) {
+            (Some([batch, _, cells @ ..]), Some([_, weights @ ..]), Some(_)) => {
+                let group = usize::try_from(node.int("group").unwrap_or(1)).unwrap_or(usize::MAX);
+                let sides = cells.iter().chain(weights).chain([batch, &group]);
+                sides.fold(1usize, |products, side| products.saturating_mul(*side))
+            }
+            _ => usize::MAX,
+        };
+        if products > MAX_ELEMENTS {
+            let reason = format!("node `{}` (ConvTranspose) takes more than {MAX_ELEMENTS} products", node.label());
+            return Err(Error::model(&graph.file, reason));
+        }
+    }
+    Ok(())
 }
 
 /// tract counts sides of shapes in a type of its own, which is an integer to ONNX.

@@ -1,5 +1,6 @@
 //! Finding the target layer.
 
+use crate::onnx::cost::multiply_adds;
 use crate::onnx::graph::{ElementType, Facts, Graph, Node};
 use std::collections::HashSet;
 
@@ -87,15 +88,33 @@ pub fn automatic(graph: &Graph, scores: &str, classes: usize, facts: &Facts) -> 
     layer(graph, &wire, facts, reason)
 }
 
-/// The layer that a user names by its wire or by the node that makes it.
+/// A layer with what a user chooses by.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Listed {
+    /// Place in the list, from 0.
+    pub index: usize,
+    #[serde(flatten)]
+    pub layer: Layer,
+    /// Pixels of the picture from one row of cells to the next.
+    pub stride: usize,
+    /// How many wires go around the layer: what else of the picture the rest of the network reads.
+    pub bypass: usize,
+    /// Share of the classifier's multiply-adds that lie behind the layer, 0 to 1. A gradient head that changes with the
+    /// picture costs at most about twice that share of a forward pass.
+    pub behind: f64,
+}
+
+/// The layer that a user names: by its wire, by the node that makes it, by its index in [`all`] (`12` or `@12`), or the
+/// last one of a stride (`stride16`), where there is one that nothing bypasses.
 ///
 /// # Errors
 /// The reason why it cannot be the target layer.
-pub fn named(graph: &Graph, name: &str, facts: &Facts) -> Result<Layer, String> {
+pub fn named(graph: &Graph, name: &str, scores: &str, facts: &Facts) -> Result<Layer, String> {
     let is_wire = graph.nodes.iter().any(|node| node.outputs.iter().any(|wire| wire == name));
     let by_node = || graph.nodes.iter().find(|node| node.name == name).map(|node| node.outputs[0].clone());
-    let wire = if is_wire { Some(name.to_owned()) } else { by_node() };
-    let wire = wire.ok_or_else(|| format!("there is no layer `{name}`; `gradcam inspect` lists them"))?;
+    let Some(wire) = (if is_wire { Some(name.to_owned()) } else { by_node() }) else {
+        return listed(graph, name, scores, facts);
+    };
     if !is_spatial(facts, &wire) {
         let shape = facts.get(&wire).map_or("of unknown shape".to_owned(), |fact| format!("of shape {:?}", fact.shape));
         return Err(format!("layer `{name}` is {shape}; feature maps [1, K, h, w] with more than one cell are needed"));
@@ -103,13 +122,57 @@ pub fn named(graph: &Graph, name: &str, facts: &Facts) -> Result<Layer, String> 
     layer(graph, &wire, facts, "chosen by name".to_owned())
 }
 
+fn listed(graph: &Graph, name: &str, scores: &str, facts: &Facts) -> Result<Layer, String> {
+    let unknown = || format!("there is no layer `{name}`; `gradcam inspect` lists them");
+    if let Some(stride) = name.strip_prefix("stride") {
+        let stride: usize = stride.parse().map_err(|_| unknown())?;
+        let mut layers = all(graph, scores, facts);
+        let mut strides: Vec<String> = layers.iter().map(|layer| layer.stride.to_string()).collect();
+        strides.dedup();
+        layers.retain(|layer| layer.stride == stride);
+        let free = layers.iter().rposition(|layer| layer.bypass == 0);
+        let Some(at) = free.or(layers.len().checked_sub(1)) else {
+            return Err(format!("there is no layer of stride {stride}; there are strides {}", strides.join(", ")));
+        };
+        let reason = format!("the last layer of stride {stride}");
+        let around = if free.is_some() { " that nothing bypasses" } else { "" };
+        return Ok(Layer { reason: reason + around, ..layers.swap_remove(at).layer });
+    }
+    let index: usize = name.strip_prefix('@').unwrap_or(name).parse().map_err(|_| unknown())?;
+    let mut layers = all(graph, scores, facts);
+    if index >= layers.len() {
+        return Err(format!("there is no layer {index}; `gradcam inspect` lists {} of them, from 0", layers.len()));
+    }
+    Ok(Layer { reason: format!("number {index} of the list"), ..layers.swap_remove(index).layer })
+}
+
 /// Every place with feature maps that the scores depend on, in the order of the network.
-pub fn all(graph: &Graph, scores: &str, facts: &Facts) -> Vec<Layer> {
+pub fn all(graph: &Graph, scores: &str, facts: &Facts) -> Vec<Listed> {
     let needed = graph.before(&[scores], &[]);
+    let picture = graph.inputs.first().map_or("", |port| port.name.as_str());
+    let height = facts.get(picture).and_then(|fact| fact.shape.get(2).copied()).unwrap_or(0);
+    let seen = graph.behind(&[picture]);
+    let mut from_picture: HashSet<&str> =
+        seen.iter().flat_map(|at| &graph.nodes[*at].outputs).map(String::as_str).collect();
+    from_picture.insert(picture);
+    let costs: Vec<u64> = graph.nodes.iter().map(|node| multiply_adds(graph, node, facts)).collect();
+    let total: u64 = needed.iter().map(|at| costs[*at]).sum();
     let wires = (0..graph.nodes.len()).filter(|at| needed.contains(at)).map(|at| &graph.nodes[at].outputs[0]);
-    wires
-        .filter(|wire| is_spatial(facts, wire))
-        .filter_map(|wire| layer(graph, wire, facts, String::new()).ok())
+    let layers = wires.filter(|wire| is_spatial(facts, wire) && from_picture.contains(wire.as_str()));
+    let layers = layers.filter_map(|wire| layer(graph, wire, facts, String::new()).ok());
+    layers
+        .enumerate()
+        .map(|(index, layer)| {
+            let behind: Vec<usize> = graph.behind(&[&layer.wire]).intersection(&needed).copied().collect();
+            let made: HashSet<&str> =
+                behind.iter().flat_map(|at| &graph.nodes[*at].outputs).map(String::as_str).collect();
+            let read = behind.iter().flat_map(|at| &graph.nodes[*at].inputs).map(String::as_str);
+            let around = |wire: &&str| from_picture.contains(wire) && !made.contains(wire) && *wire != layer.wire;
+            let bypass = read.filter(around).collect::<HashSet<&str>>().len();
+            let cost: u64 = behind.iter().map(|at| costs[*at]).sum();
+            let stride = (height + layer.shape[2] / 2) / layer.shape[2];
+            Listed { index, stride, bypass, behind: cost as f64 / total.max(1) as f64, layer }
+        })
         .collect()
 }
 

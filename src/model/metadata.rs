@@ -1,5 +1,6 @@
 //! What a user would otherwise retype, stored in the ONNX file's `metadata_props`.
 
+use super::scores::Probabilities;
 use crate::error::{Error, Result};
 use crate::onnx::Graph;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ const LABELS: &str = "gradcam.labels";
 const LICENCE: &str = "gradcam.licence";
 const SOURCE_SHA256: &str = "gradcam.source_sha256";
 const NULL_LEVELS: &str = "gradcam.null_levels";
+const PROBABILITIES: &str = "gradcam.probabilities";
 const VERSION: &str = "gradcam.version";
 
 /// The order of the colour planes that the network wants.
@@ -27,6 +29,8 @@ pub enum ColourOrder {
 pub enum Resize {
     /// The largest centred part with the network's aspect ratio, scaled; what lies outside is not seen.
     CentreCrop,
+    /// The whole frame, whatever its aspect ratio.
+    Stretch,
 }
 
 /// From a frame to the network's input: crop, resize, then `(x − mean) / scale` for x in 0..=255.
@@ -44,10 +48,11 @@ pub struct Preprocessing {
 
 impl Preprocessing {
     /// The names that [`Preprocessing::preset`] knows.
-    pub const PRESETS: [&str; 5] = ["imagenet", "tf", "lite", "caffe", "raw"];
+    pub const PRESETS: [&str; 6] = ["imagenet", "tf", "lite", "caffe", "paddle", "raw"];
 
-    /// What a family of training programs does: `imagenet` (torchvision, timm, Paddle), `tf` (x/127.5 − 1), `lite`
-    /// ((x − 127)/128), `caffe` (BGR minus mean), `raw` (0 to 255).
+    /// What a family of training programs does: `imagenet` (torchvision, timm, PaddleClas), `tf`
+    /// (x/127.5 − 1), `lite` ((x − 127)/128), `caffe` (BGR minus mean), `paddle` (BGR, x/127.5 − 1, stretched:
+    /// PaddleOCR's classifiers), `raw` (0 to 255).
     pub fn preset(name: &str, width: usize, height: usize) -> Option<Preprocessing> {
         let (order, mean, scale) = match name {
             "imagenet" => (
@@ -58,10 +63,43 @@ impl Preprocessing {
             "tf" => (ColourOrder::Rgb, [127.5; 3], [127.5; 3]),
             "lite" => (ColourOrder::Rgb, [127.0; 3], [128.0; 3]),
             "caffe" => (ColourOrder::Bgr, [123.68, 116.779, 103.939], [1.0; 3]),
+            "paddle" => (ColourOrder::Bgr, [127.5; 3], [127.5; 3]),
             "raw" => (ColourOrder::Rgb, [0.0; 3], [1.0; 3]),
             _ => return None,
         };
-        Some(Preprocessing { width, height, order, mean, scale, resize: Resize::CentreCrop })
+        let resize = if name == "paddle" { Resize::Stretch } else { Resize::CentreCrop };
+        Some(Preprocessing { width, height, order, mean, scale, resize })
+    }
+}
+
+/// What the user says of the preprocessing: a preset, and what differs from it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Wish {
+    /// A name of [`Preprocessing::PRESETS`]; `imagenet` where there is none.
+    pub preset: Option<String>,
+    pub mean: Option<[f32; 3]>,
+    pub scale: Option<[f32; 3]>,
+    pub order: Option<ColourOrder>,
+    pub resize: Option<Resize>,
+}
+
+impl Wish {
+    /// For a network that takes pictures of this size.
+    ///
+    /// # Errors
+    /// [`Error::Input`] lists the presets.
+    pub fn preprocessing(&self, width: usize, height: usize) -> Result<Preprocessing> {
+        let name = self.preset.as_deref().unwrap_or("imagenet");
+        let preset = Preprocessing::preset(name, width, height).ok_or_else(|| {
+            Error::input(name, format!("no such preprocessing; there are {}", Preprocessing::PRESETS.join(", ")))
+        })?;
+        Ok(Preprocessing {
+            mean: self.mean.unwrap_or(preset.mean),
+            scale: self.scale.unwrap_or(preset.scale),
+            order: self.order.unwrap_or(preset.order),
+            resize: self.resize.unwrap_or(preset.resize),
+            ..preset
+        })
     }
 }
 
@@ -88,6 +126,8 @@ pub struct Metadata {
     /// Of the classifier's file that the head was derived from, in hexadecimal.
     pub source_sha256: Option<String>,
     pub null_levels: Option<NullLevels>,
+    /// The softmax or sigmoid that the classifier had behind its scores, or what the user said of them.
+    pub probabilities: Option<Probabilities>,
 }
 
 impl Metadata {
@@ -102,6 +142,7 @@ impl Metadata {
             licence: entry(LICENCE),
             source_sha256: entry(SOURCE_SHA256),
             null_levels: json(graph, NULL_LEVELS)?,
+            probabilities: json(graph, PROBABILITIES)?,
         };
         if let Some(Preprocessing { width, height, mean, scale, .. }) = &metadata.preprocessing {
             let usable = mean.iter().all(|mean| mean.is_finite()) && scale.iter().all(|scale| scale.is_normal());
@@ -130,6 +171,7 @@ impl Metadata {
             (LICENCE, self.licence.clone()),
             (SOURCE_SHA256, self.source_sha256.clone()),
             (NULL_LEVELS, self.null_levels.as_ref().map(|value| json(serde_json::to_string(value)))),
+            (PROBABILITIES, self.probabilities.map(|value| json(serde_json::to_string(&value)))),
         ];
         for (key, value) in entries {
             graph.metadata.remove(key);

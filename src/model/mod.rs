@@ -2,18 +2,23 @@
 //! says of itself. A plain classifier gets its head here; a head that is stored is derived again for the engine's check.
 
 pub mod analysis;
+mod forms;
 mod classifier;
+mod half;
 pub mod labels;
 pub mod layers;
 pub mod metadata;
+mod picture;
+pub mod scores;
 
 use crate::autodiff;
 use crate::error::{Error, Result};
 use crate::onnx::graph::{Fact, Facts, Graph, Port};
 use crate::onnx::{self, ACTIVATIONS, GRADIENTS, MAX_NODES, Parts, TARGET};
-pub use classifier::Classifier;
+pub use classifier::{Classifier, Reading};
 use layers::Layer;
-use metadata::{Metadata, NullLevels, Preprocessing};
+use metadata::{Metadata, NullLevels, Preprocessing, Wish};
+use scores::Probabilities;
 
 /// The model that is built into the program: EfficientNet-Lite0 with its gradient head.
 pub const DEFAULT_MODEL: &[u8] = include_bytes!("../../models/efficientnet_lite0.onnx");
@@ -23,12 +28,25 @@ pub const DEFAULT_MODEL_NAME: &str = "efficientnet_lite0";
 /// What the user says about a file that does not say it itself.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The target layer by wire or node name; `None`: the automatic choice, or the one stored in the file.
+    /// The target layer (see [`layers::named`]); `None`: the automatic choice, or the one stored in the file.
     pub layer: Option<String>,
-    /// A name of [`Preprocessing::PRESETS`]; the file's own metadata wins.
-    pub preprocess: Option<String>,
+    /// How pictures are brought to the network; the file's own metadata wins.
+    pub preprocess: Wish,
     /// One label for each class; wins over the file's.
     pub labels: Option<Vec<String>>,
+    /// Width and height of the picture, where the file leaves them open.
+    pub size: Option<(usize, usize)>,
+    /// The output with the scores, where there are several.
+    pub scores: Option<String>,
+    /// The classes do not exclude each other, although no sigmoid stands behind the scores.
+    pub multi_label: bool,
+}
+
+impl Options {
+    /// What is to be known before the layers can be looked at.
+    pub fn reading(&self) -> Reading {
+        Reading { keep_head: self.layer.is_none(), size: self.size, scores: self.scores.clone() }
+    }
 }
 
 /// What everything after the engine wants to know about a model.
@@ -43,6 +61,12 @@ pub struct Info {
     pub preprocessing: Preprocessing,
     /// Neither the file nor the user said how to preprocess: `imagenet` is assumed.
     pub preprocessing_assumed: bool,
+    /// What makes probabilities of the scores.
+    pub probabilities: Probabilities,
+    /// A softmax or sigmoid stood behind the scores: these are explained before it.
+    pub ending: Option<Probabilities>,
+    /// The file holds float16 numbers, which are computed with as float32.
+    pub widened: bool,
     pub null_levels: Option<NullLevels>,
     pub licence: Option<String>,
     /// Whether the gradients change with the picture, or with the target only.
@@ -54,7 +78,7 @@ impl Info {
         self.labels.len()
     }
 
-    /// The class of a number or of a label (exact, ignoring case).
+    /// The class of a number, of a label (ignoring case), or of the beginning of exactly one label.
     ///
     /// # Errors
     /// [`Error::Input`] says what there is instead.
@@ -63,19 +87,31 @@ impl Info {
             let range = || Error::input(name, format!("the classes are 0 to {}", self.classes() - 1));
             return (class < self.classes()).then_some(class).ok_or_else(range);
         }
-        if let Some(class) = self.labels.iter().position(|label| label.eq_ignore_ascii_case(name)) {
-            return Ok(class);
-        }
         let wanted = name.to_lowercase();
-        let like = self.labels.iter().filter(|label| label.to_lowercase().contains(&wanted)).take(5);
-        let like: Vec<String> = like.map(|label| format!("`{label}`")).collect();
-        Err(Error::input(
-            name,
-            match like.is_empty() {
-                true => "no class has this label".to_owned(),
-                false => format!("no class has this label; there are {}", like.join(", ")),
-            },
-        ))
+        let labels = || self.labels.iter().map(|label| label.to_lowercase()).enumerate();
+        let chosen = |matches: &dyn Fn(&str) -> bool| -> Vec<usize> {
+            labels().filter(|(_, label)| matches(label)).map(|(class, _)| class).collect()
+        };
+        let listed = |classes: &[usize]| {
+            let some: Vec<String> = classes.iter().take(5).map(|at| format!("{at} `{}`", self.labels[*at])).collect();
+            let more = if classes.len() > some.len() { " and more" } else { "" };
+            some.join(", ") + more
+        };
+        let refuse = |reason: String| Err(Error::input(name, reason));
+        let exact = chosen(&|label| label == wanted);
+        let starting = chosen(&|label| !wanted.is_empty() && label.starts_with(&wanted));
+        match (exact.as_slice(), starting.as_slice()) {
+            ([class], _) | ([], [class]) => Ok(*class),
+            ([], []) => {
+                let like = chosen(&|label| !wanted.is_empty() && label.contains(&wanted));
+                match like.is_empty() {
+                    true => refuse("no class has this label".to_owned()),
+                    false => refuse(format!("no label is or begins so; there are {}", listed(&like))),
+                }
+            }
+            ([], several) => refuse(format!("several labels begin so: {}", listed(several))),
+            (several, _) => refuse(format!("several classes have this label: {}", listed(several))),
+        }
     }
 }
 
@@ -101,12 +137,12 @@ impl Model {
     /// # Errors
     /// [`Error::Model`], [`Error::UnsupportedOperator`] or [`Error::Input`], with what is wrong and where.
     pub fn load(file: &str, bytes: &[u8], options: &Options) -> Result<Model> {
-        let Classifier { mut graph, scores, classes, mut facts, metadata, stored_head } =
-            Classifier::read(file, bytes, options.layer.is_none())?;
+        let Classifier { mut graph, scores, classes, mut facts, metadata, ending, widened, stored_head } =
+            Classifier::read(file, bytes, &options.reading())?;
         let refuse = |reason: String| Error::model(file, reason);
         let mut layer = match (&options.layer, &stored_head) {
-            (Some(name), _) => layers::named(&graph, name, &facts).map_err(refuse)?,
-            (None, Some(_)) => layers::named(&graph, ACTIVATIONS, &facts).map_err(refuse)?,
+            (Some(name), _) => layers::named(&graph, name, &scores, &facts).map_err(refuse)?,
+            (None, Some(_)) => layers::named(&graph, ACTIVATIONS, &scores, &facts).map_err(refuse)?,
             (None, None) => layers::automatic(&graph, &scores, classes, &facts).map_err(refuse)?,
         };
         name_activations(&mut graph, &layer.wire, &mut facts);
@@ -141,6 +177,7 @@ impl Model {
                 whole.inputs = derived.inputs;
                 whole.outputs = derived.outputs;
                 let stored = onnx::cut(&whole, &scores, &facts).map_err(refuse)?.head;
+                analysis::check(&stored)?;
                 (whole, derived_parts, Some(stored))
             }
         };
@@ -148,8 +185,16 @@ impl Model {
             file: file.to_owned(),
             labels_assumed: metadata.labels.is_none() && options.labels.is_none(),
             labels: choose_labels(file, options, metadata.labels, classes)?,
-            preprocessing_assumed: metadata.preprocessing.is_none() && options.preprocess.is_none(),
+            preprocessing_assumed: metadata.preprocessing.is_none() && options.preprocess == Wish::default(),
             preprocessing: choose_preprocessing(&graph, options, metadata.preprocessing)?,
+            probabilities: match ending.or(metadata.probabilities) {
+                _ if options.multi_label => Probabilities::Sigmoid,
+                // One score says yes or no.
+                None if classes == 1 => Probabilities::Sigmoid,
+                known => known.unwrap_or(Probabilities::Softmax),
+            },
+            ending,
+            widened,
             // They belong to the stored head's layer.
             null_levels: metadata.null_levels.filter(|_| options.layer.is_none()),
             licence: metadata.licence,
@@ -171,6 +216,7 @@ impl Model {
             licence: licence.map(str::to_owned).or_else(|| self.info.licence.clone()),
             source_sha256: Some(source_sha256.to_owned()),
             null_levels: self.info.null_levels.clone(),
+            probabilities: Some(self.info.probabilities),
         };
         metadata.write(&mut graph);
         onnx::to_bytes(&graph)
@@ -210,16 +256,13 @@ fn choose_preprocessing(graph: &Graph, options: &Options, stored: Option<Preproc
     let Some([_, _, Some(height), Some(width)]) = graph.inputs[0].shape.as_deref() else {
         return Err(Error::model(&graph.file, "its picture has no fixed shape"));
     };
-    let name = options.preprocess.as_deref().unwrap_or("imagenet");
-    let preset = Preprocessing::preset(name, *width, *height).ok_or_else(|| {
-        Error::input(name, format!("no such preprocessing; there are {}", Preprocessing::PRESETS.join(", ")))
-    })?;
+    let wished = options.preprocess.preprocessing(*width, *height)?;
     match stored {
         Some(stored) if (stored.width, stored.height) == (*width, *height) => Ok(stored),
         Some(Preprocessing { width: w, height: h, .. }) => {
             let reason = format!("its metadata says {w}×{h} pixels, its input has {width}×{height}");
             Err(Error::model(&graph.file, reason))
         }
-        None => Ok(preset),
+        None => Ok(wished),
     }
 }

@@ -7,14 +7,14 @@ use std::collections::HashSet;
 /// The three graphs that an explainable model is run as. Backbone and tail together are the classifier.
 #[derive(Debug)]
 pub struct Parts {
-    /// Picture → `activations`, then the bypass wires.
+    /// Picture → `activations`, then the bypass wires but the picture.
     pub backbone: Graph,
     /// `activations`, then the bypass wires that it reads → scores.
     pub tail: Graph,
     /// `activations` and bypass wires that it reads, `target` if it reads it → `gradients`.
     pub head: Graph,
     /// What else the rest of the network reads, besides the activations, that depends on the picture: there is some
-    /// where the target layer sits inside a residual branch, an Inception or a dense block.
+    /// where the target layer sits inside a residual branch, an Inception or a dense block. The picture itself may be one.
     pub bypass: Vec<String>,
 }
 
@@ -53,7 +53,9 @@ pub fn cut(graph: &Graph, scores: &str, facts: &Facts) -> Result<Parts, String> 
     bypass.sort_unstable();
     bypass.dedup();
 
-    let backbone_outputs: Vec<&str> = [ACTIVATIONS].into_iter().chain(bypass.iter().copied()).collect();
+    // What goes around the layer may be the picture itself, which nothing makes.
+    let made = |wire: &&str| !picture.contains(wire);
+    let backbone_outputs: Vec<&str> = [ACTIVATIONS].into_iter().chain(bypass.iter().copied().filter(made)).collect();
     let backbone_nodes = graph.before(&backbone_outputs, &[]);
     let part = |nodes, inputs: &[&str], outputs: &[&str]| part(graph, nodes, inputs, outputs, facts);
     let crossing: Vec<&str> = [ACTIVATIONS].into_iter().chain(bypass.iter().copied()).collect();

@@ -61,6 +61,15 @@ impl Tensor {
         let (chunks, _) = self.bytes.as_chunks();
         (self.kind == ElementType::I64).then(|| chunks.iter().map(|chunk| i64::from_le_bytes(*chunk)).collect())
     }
+
+    /// The values if these are integers of either size, as indices may be.
+    pub fn to_integers(&self) -> Option<Vec<i64>> {
+        let (chunks, _) = self.bytes.as_chunks();
+        match self.kind {
+            ElementType::I32 => Some(chunks.iter().map(|chunk| i64::from(i32::from_le_bytes(*chunk))).collect()),
+            _ => self.to_i64(),
+        }
+    }
 }
 
 /// An attribute's value.

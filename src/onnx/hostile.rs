@@ -2,7 +2,7 @@
 //! only looks for shapes, before anybody can see how large they are.
 
 use super::graph::{Attribute, Graph, Node, Tensor};
-use super::{MAX_ELEMENTS, MAX_RANK, attributes};
+use super::{MAX_ELEMENTS, MAX_RANK, attributes, windows};
 use std::collections::HashMap;
 
 /// What image classifiers are made of. Other operators are not tried: some that tract knows can be made to take all
@@ -21,6 +21,7 @@ pub const OPERATORS: &[&str] = &[
     "Constant",
     "ConstantOfShape",
     "Conv",
+    "ConvTranspose",
     "Cos",
     "DepthToSpace",
     "DequantizeLinear",
@@ -100,6 +101,7 @@ pub const OPERATORS: &[&str] = &[
     "Sub",
     "Sum",
     "Tanh",
+    "ThresholdedRelu",
     "Tile",
     "Transpose",
     "Unsqueeze",
@@ -152,9 +154,8 @@ const BROADCAST: [&str; 16] = [
     "LessOrEqual",
 ];
 
-/// The longest side of a window, stride or border, and the most cells of a window.
-const MAX_SIDE: i64 = 4096;
-const MAX_WINDOW: usize = 1 << 20;
+/// The most outputs of a node: each part of a split becomes a node of its own.
+const MAX_OUTPUTS: usize = 256;
 /// The most elements of a tensor that is computed from constants, and of all of them together.
 const MAX_COMPUTED: usize = 1 << 25;
 
@@ -171,9 +172,14 @@ pub(super) fn check(graph: &Graph) -> Outcome<()> {
         if !OPERATORS.contains(&node.op.as_str()) {
             return Err(format!("node `{}`: operator {} is none that classifiers are made of", node.label(), node.op));
         }
+        if node.outputs.len() > MAX_OUTPUTS {
+            let (label, op, outputs) = (node.label(), &node.op, node.outputs.len());
+            return Err(format!("node `{label}` ({op}) has {outputs} outputs, at most {MAX_OUTPUTS} are supported"));
+        }
         declared_size(graph, node)?;
-        windows(node)?;
+        windows::check(graph, node)?;
         attributes::check(graph, node)?;
+        borders(graph, node)?;
         empty_constants(graph, node)?;
     }
     computed_constants(graph)
@@ -201,21 +207,19 @@ fn declared_size(graph: &Graph, node: &Node) -> Outcome<Option<usize>> {
     Ok(Some(elements))
 }
 
-fn windows(node: &Node) -> Outcome<()> {
-    for name in ["kernel_shape", "strides", "dilations", "pads", "output_padding", "output_shape"] {
-        let Some(sides) = node.ints(name) else { continue };
-        if sides.len() > 2 * MAX_RANK {
-            return Err(format!("node `{}` ({}) has {name} of {} axes", node.label(), node.op, sides.len()));
-        }
-        // A border may be cut off (negative), a window may not.
-        let lowest = if name == "pads" { -MAX_SIDE } else { 0 };
-        let wide = sides.iter().any(|side| !(lowest..=MAX_SIDE).contains(side));
-        let window = sides.iter().map(|side| side.unsigned_abs() as usize);
-        if wide || (name == "kernel_shape" && product(window, MAX_WINDOW).is_none()) {
-            return Err(format!("node `{}` ({}) has {name} {sides:?}", node.label(), node.op));
-        }
+/// The border that Pad puts around any wire may be wide, but not so that sides overflow when they are added up.
+fn borders(graph: &Graph, node: &Node) -> Outcome<()> {
+    if node.op != "Pad" {
+        return Ok(());
     }
-    Ok(())
+    let widths = match node.input(1).and_then(|wire| graph.constant(wire)) {
+        Some(widths) => widths.to_integers(),
+        None => node.ints("pads").map(<[i64]>::to_vec),
+    };
+    match widths.iter().flatten().find(|width| width.unsigned_abs() > MAX_ELEMENTS as u64) {
+        Some(width) => Err(format!("node `{}` (Pad) has a border of {width}", node.label())),
+        None => Ok(()),
+    }
 }
 
 /// Engines read the first element of a scalar without looking whether there is one.

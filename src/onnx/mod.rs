@@ -4,9 +4,11 @@
 pub mod graph;
 pub mod read;
 mod attributes;
+mod windows;
 mod hostile;
 mod ranks;
 pub mod validate;
+pub mod cost;
 pub mod cut;
 pub mod write;
 

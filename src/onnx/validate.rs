@@ -42,6 +42,7 @@ pub fn validate(mut graph: Graph) -> Outcome<Graph> {
     ranks::check(&graph)?;
     hostile::check(&graph)?;
     weights_are_finite(&graph)?;
+    engine_agrees(&graph)?;
     Ok(graph)
 }
 
@@ -133,4 +134,16 @@ fn weights_are_finite(graph: &Graph) -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// What tract computes otherwise than ONNX defines it: its Celu leaves out the factor α, max(0, x) + min(0, exp(x/α) − 1).
+fn engine_agrees(graph: &Graph) -> Outcome<()> {
+    let other = |alpha: f32| alpha != 1.0;
+    match graph.nodes.iter().find(|node| node.op == "Celu" && node.float("alpha").is_some_and(other)) {
+        Some(node) => Err(format!(
+            "node `{}` (Celu) has an alpha other than 1, which the inference engine computes wrongly",
+            node.label()
+        )),
+        None => Ok(()),
+    }
 }

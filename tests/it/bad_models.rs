@@ -67,7 +67,10 @@ fn a_picture_of_another_rank_or_type() {
     );
     says(&broken(|graph| graph.inputs[0].kind = ElementType::U8), &["image", "U8"]);
     says(&broken(|graph| graph.inputs[0].shape = None), &["image", "no shape"]);
-    says(&broken(|graph| graph.inputs[0].shape = Some(vec![Some(1), Some(3), None, None])), &["no fixed height"]);
+    says(
+        &broken(|graph| graph.inputs[0].shape = Some(vec![Some(1), Some(3), None, None])),
+        &["any size", "--input-size"],
+    );
     says(&broken(|graph| graph.inputs[0] = Port::f32("image", &[1, 3, 100_000, 100_000])), &["more than"]);
 }
 
@@ -78,7 +81,7 @@ fn an_output_that_does_not_exist() {
 
 #[test]
 fn scores_of_another_shape() {
-    says(&broken(|graph| graph.outputs[0].name = "pooled".to_owned()), &["pooled", "[1, 3, 1, 1]"]);
+    says(&broken(|graph| graph.outputs[0].name = "features".to_owned()), &["features", "4×4 cells", "segmentation"]);
     let two = broken(|graph| graph.outputs.push(Port::f32("flat", &[1, 3])));
     says(&two, &["one output", "scores", "flat"]);
 }
@@ -210,9 +213,53 @@ fn small_files_that_take_all_memory_while_shapes_are_looked_for() {
 #[test]
 fn operators_that_no_classifier_has() {
     let node = |op: &str| sound().node(op, &["warm", "w"], "strange", &[]).bytes(4);
-    for op in ["GatherND", "DFT", "ConvTranspose", "Loop", "NonMaxSuppression"] {
+    for op in ["GatherND", "DFT", "Loop", "NonMaxSuppression"] {
         says(&node(op), &["node_strange", op]);
     }
+}
+
+#[test]
+fn transposed_convolutions_that_make_no_sense() {
+    let ints = |values: &[i64]| Attribute::Ints(values.to_vec());
+    let with = |side: usize, shape: &[usize], attributes: &[(&str, Attribute)]| {
+        Builder::new(13, side, 3)
+            .with("turned", shape, &vec![0.5; shape.iter().product()])
+            .node("ConvTranspose", &["features", "turned"], "wide", attributes)
+            .node("GlobalAveragePool", &["wide"], "means", &[])
+            .node("Flatten", &["means"], "scores", &[])
+            .bytes(2)
+    };
+    let sense = [("strides", ints(&[2, 2])), ("output_padding", ints(&[1, 0])), ("pads", ints(&[0, 1, 0, 1]))];
+    let layer = Options { layer: Some("wide".to_owned()), ..Options::default() };
+    Model::load("good.onnx", &with(4, &[3, 2, 3, 3], &sense), &layer).expect("this one makes sense");
+
+    let cases: [(&[usize], (&str, Attribute), &str); 14] = [
+        (&[3, 2, 3, 3], ("strides", ints(&[0, 1])), "strides"),
+        (&[3, 2, 3, 3], ("strides", ints(&[1])), "strides"),
+        (&[3, 2, 3, 3], ("dilations", ints(&[0, 1])), "dilations"),
+        (&[3, 2, 3, 3], ("dilations", ints(&[1, 1 << 40])), "dilations"),
+        (&[3, 2, 3, 3], ("pads", ints(&[-1, 0, 0, 0])), "pads"),
+        (&[3, 2, 3, 3], ("pads", ints(&[0, 0])), "pads"),
+        (&[3, 2, 3, 3], ("output_padding", ints(&[4097, 0])), "output_padding"),
+        (&[3, 2, 3, 3], ("output_padding", Int(1)), "output_padding"),
+        (&[3, 2, 3, 3], ("group", Int(2)), "groups"),
+        (&[3, 2, 3, 3], ("group", Int(0)), "groups"),
+        (&[3, 2, 3, 3], ("kernel_shape", ints(&[3, 2])), "kernel_shape"),
+        (&[3, 2, 3, 3], ("output_shape", ints(&[9, 9, 9, 9])), "output_shape"),
+        (&[3, 2, 3, 3], ("auto_pad", Attribute::String(b"SAME_UPPER".to_vec())), "auto_pad"),
+        (&[3, 2], ("group", Int(1)), "form"),
+    ];
+    for (shape, attribute, word) in cases {
+        says(&with(4, shape, &[attribute]), &["node_wide", word]);
+    }
+    // A border wider than what it is cut from.
+    says(&with(4, &[3, 2, 3, 3], &[("pads", ints(&[9, 9, 9, 9]))]), &[]);
+    // 2^17 weights for each map of the picture's 2^12 cells make 2^29 products, cut down to 2 × 2 × 2 sums.
+    let vast = with(64, &[3, 2, 256, 256], &[("pads", ints(&[158, 158, 159, 159]))]);
+    says(&vast, &["node_wide", "products"]);
+    // Weights that depend on the picture.
+    let moving = sound().node("ConvTranspose", &["warm", "warm"], "wide", &[]).bytes(4);
+    says(&moving, &["node_wide", "constant weights"]);
 }
 
 #[test]
@@ -220,7 +267,11 @@ fn a_batch_norm_of_what_is_no_feature_map() {
     let four = &[1.0; 4];
     let builder =
         sound().with("one", &[4], four).with_integers("line", &[4]).node("Reshape", &["scores", "line"], "row", &[]);
-    let bytes = builder.node("BatchNormalization", &["row", "one", "one", "one", "one"], "normed", &[]).bytes(4);
+    let builder = builder.node("BatchNormalization", &["row", "one", "one", "one", "one"], "normed", &[]);
+    let mut builder = builder.with_integers("sides", &[1, 4]).node("Reshape", &["normed", "sides"], "last", &[]);
+    builder.graph.rename("scores", "before");
+    builder.graph.rename("last", "scores");
+    let bytes = builder.bytes(4);
     says(&bytes, &["node_normed", "BatchNormalization"]);
 }
 

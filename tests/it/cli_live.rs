@@ -1,6 +1,7 @@
 //! `gradcam live` without a window, `export`, `inspect`, `devices` and `bench`.
 
 use crate::common::data;
+use crate::common::graphs::Builder;
 use crate::common::program::{Folder, command, gradcam};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -128,12 +129,19 @@ fn inspect_names_the_layer_and_what_has_no_rule() {
     assert!(default["completeness_error"].as_f64().is_some_and(|error| error < 1e-4));
     assert!(default["layers"].as_array().is_some_and(|layers| layers.len() > 80));
 
-    let vgg = data("zoo/vgg_maxpool_head/model.onnx");
-    let vgg = report(&[&vgg.to_string_lossy()]);
-    assert_eq!(vgg["target_layer"]["op"], "Relu");
-    assert!(vgg["refused"].as_str().is_some_and(|reason| reason.contains("Pool")), "{}", vgg["refused"]);
-    let without_rule: Vec<&String> = vgg["without_rule"].as_object().expect("a table").keys().collect();
-    assert_eq!(without_rule, ["AveragePool", "MaxPool"]);
+    // A norm over the cells, for which there is no rule.
+    let folder = Folder::new();
+    let normed = folder.path("normed.onnx");
+    let builder = Builder::new(13, 8, 4)
+        .node("Relu", &["features"], "warm", &[])
+        .node("GlobalLpPool", &["warm"], "norms", &[])
+        .node("Flatten", &["norms"], "scores", &[]);
+    std::fs::write(&normed, builder.bytes(4)).expect("it is written");
+    let normed = report(&[&normed.to_string_lossy()]);
+    assert_eq!(normed["target_layer"]["op"], "Relu");
+    assert!(normed["refused"].as_str().is_some_and(|reason| reason.contains("GlobalLpPool")), "{}", normed["refused"]);
+    let without_rule: Vec<&String> = normed["without_rule"].as_object().expect("a table").keys().collect();
+    assert_eq!(without_rule, ["GlobalLpPool"]);
 }
 
 #[test]

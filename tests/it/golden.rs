@@ -45,18 +45,24 @@ fn the_default_model_agrees_with_pytorch() {
 
 /// Explains a plain classifier as it came out of the exporter.
 fn agrees_with_pytorch(name: &str, classes: [usize; 2]) {
+    agrees_at_layer(name, None, name, classes);
+}
+
+/// `golden` has the activations and gradients at `layer`.
+fn agrees_at_layer(name: &str, layer: Option<&str>, golden: &str, classes: [usize; 2]) {
     let bytes = std::fs::read(data(&format!("zoo/{name}/model.onnx"))).expect("the golden model is there");
-    let model = Model::load(name, &bytes, &Options::default()).expect("it can be explained");
+    let options = Options { layer: layer.map(str::to_owned), ..Options::default() };
+    let model = Model::load(name, &bytes, &options).expect("it can be explained");
     let mut engine = Engine::new(&model, 1).expect("it compiles");
     let mut input = Input::new(&model.info.preprocessing);
     let image = npy(&format!("zoo/{name}/image.npy"));
     input.tensor.assign(&image.into_dimensionality::<ndarray::Ix4>().expect("it is [1, 3, H, W]"));
     let forward = engine.forward(&input).expect("the classifier runs");
     close("logits", forward.scores(), &format!("zoo/{name}/logits"), TOLERANCE);
-    close("activations", forward.activations(), &format!("zoo/{name}/activations"), TOLERANCE);
+    close("activations", forward.activations(), &format!("zoo/{golden}/activations"), TOLERANCE);
     for class in classes {
         let evidence = engine.gradients(&forward, Target::class(class)).expect("the head runs");
-        close("gradients", evidence.gradients(), &format!("zoo/{name}/gradients_class{class}"), TOLERANCE);
+        close("gradients", evidence.gradients(), &format!("zoo/{golden}/gradients_class{class}"), TOLERANCE);
     }
 }
 
@@ -67,4 +73,14 @@ fn plain_classifiers_of_both_exporters_agree_with_pytorch() {
     agrees_with_pytorch("efficientnet_se_silu", [0, 2]);
     agrees_with_pytorch("shufflenet_v2", [0, 7]);
     agrees_with_pytorch("densenet_tail", [2, 8]);
+    agrees_with_pytorch("mobilenet_v3_small", [3, 2]);
+}
+
+#[test]
+fn convolutions_and_max_pooling_behind_the_layer_agree_with_pytorch() {
+    agrees_with_pytorch("squeezenet1_1", [2, 9]);
+    agrees_with_pytorch("vgg_maxpool_head", [3, 0]);
+    // A stage of 6×6 cells, before several inverted residual blocks.
+    let layer = Some("/m/features/features.13/Add_output_0");
+    agrees_at_layer("mobilenet_v2", layer, "mobilenet_v2_stride16", [8, 1]);
 }

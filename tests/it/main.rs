@@ -4,6 +4,7 @@ mod common;
 
 mod allocations;
 mod bad_models;
+mod classifiers;
 mod cli_errors;
 mod cli_explain;
 mod cli_live;
@@ -20,6 +21,7 @@ mod overlay_scene;
 mod overlay_snapshot;
 mod pipeline;
 mod preprocess_reference;
+mod random_graphs;
 mod reference;
 mod source_demo;
 mod source_pictures;

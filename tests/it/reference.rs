@@ -2,24 +2,18 @@
 //!
 //! Needs a Python with onnxruntime and numpy, named by GRADCAM_TEST_PYTHON; `make test` provides it.
 
-use crate::common::{picture, relative_l2};
+use crate::common::{onnxruntime, picture, relative_l2};
 use gradcam::engine::Engine;
-use gradcam::model::Model;
+use gradcam::model::{DEFAULT_MODEL, Model};
 use gradcam::preprocess::{Input, Preprocess};
 use gradcam::target::Target;
 use ndarray::{Array2, ArrayD};
+use std::collections::HashMap;
 use std::path::Path;
 use std::process::Command;
 
-fn python() -> String {
-    std::env::var("GRADCAM_TEST_PYTHON")
-        .expect("GRADCAM_TEST_PYTHON names a Python with onnxruntime and numpy; run the tests by `make test`")
-}
-
 #[test]
 fn onnx_runtime_gives_the_same_outputs() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = tempfile::tempdir().expect("there is room for temporary files");
     let model = Model::default_model().expect("the default model loads");
     let mut engine = Engine::new(&model, 1).expect("the default model compiles");
     let mut preprocess = Preprocess::new(&model.info.preprocessing);
@@ -28,28 +22,13 @@ fn onnx_runtime_gives_the_same_outputs() {
     let forward = engine.forward(&input).expect("the classifier runs");
     let mut one_hot = Array2::<f32>::zeros((1, model.info.classes()));
     one_hot[(0, 967)] = 1.0;
-    let (image_file, target_file) = (folder.path().join("image.npy"), folder.path().join("target.npy"));
-    ndarray_npy::write_npy(&image_file, &input.tensor).expect("it is written");
-    ndarray_npy::write_npy(&target_file, &one_hot).expect("it is written");
-
-    let run = Command::new(python())
-        .arg(root.join("tests/reference/onnxruntime_outputs.py"))
-        .arg(root.join("models/efficientnet_lite0.onnx"))
-        .arg(folder.path())
-        .arg(format!("image={}", image_file.display()))
-        .arg(format!("target={}", target_file.display()))
-        .output()
-        .expect("the Python starts");
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-
-    let output = |name: &str| -> ArrayD<f32> {
-        ndarray_npy::read_npy(folder.path().join(format!("{name}.npy"))).expect("ONNX Runtime gave this output")
-    };
+    let inputs = [("image", input.tensor.clone().into_dyn()), ("target", one_hot.into_dyn())];
+    let outputs: HashMap<String, ArrayD<f32>> = onnxruntime::run(DEFAULT_MODEL, &inputs).into_iter().collect();
     let evidence = engine.gradients(&forward, Target::class(967)).expect("the head runs");
     for (name, error) in [
-        ("logits", relative_l2(forward.scores(), &output("logits"))),
-        ("activations", relative_l2(forward.activations(), &output("activations"))),
-        ("gradients", relative_l2(evidence.gradients(), &output("gradients"))),
+        ("logits", relative_l2(forward.scores(), &outputs["logits"])),
+        ("activations", relative_l2(forward.activations(), &outputs["activations"])),
+        ("gradients", relative_l2(evidence.gradients(), &outputs["gradients"])),
     ] {
         println!("{name}: relative L2 {error:.1e}");
         assert!(error <= 1e-4, "{name}: relative L2 {error:.1e}");
@@ -61,7 +40,7 @@ fn the_model_is_rebuilt_from_the_published_weights() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = tempfile::tempdir().expect("there is room for temporary files");
     let (classifier, labels) = (folder.path().join("classifier.onnx"), folder.path().join("labels.txt"));
-    let run = Command::new(python())
+    let run = Command::new(onnxruntime::python().expect("GRADCAM_TEST_PYTHON names a Python; run `make test`"))
         .arg(root.join("models/build/efficientnet_lite0.py"))
         .arg(&classifier)
         .arg("--labels")

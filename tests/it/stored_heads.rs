@@ -3,8 +3,9 @@
 use crate::common::{picture, relative_l2};
 use gradcam::engine::Engine;
 use gradcam::error::Result;
+use gradcam::model::metadata::Wish;
 use gradcam::model::{DEFAULT_MODEL, Model, Options};
-use gradcam::onnx::graph::{Graph, Tensor};
+use gradcam::onnx::graph::{Attribute, Graph, Tensor};
 use gradcam::onnx::{self, ACTIVATIONS, GRADIENTS, to_bytes};
 use gradcam::preprocess::{Input, Preprocess};
 use gradcam::target::Target;
@@ -68,6 +69,31 @@ fn a_head_with_one_class_altered() {
     let altered = Tensor::f32(&tensor.shape.clone(), &values);
     graph.initializers.insert("altered".to_owned(), altered);
     is_refused(&graph);
+}
+
+#[test]
+fn a_head_that_takes_all_memory() {
+    // The gradients as one map of 8960 × 7 cells, times 64 × 64 weights: 2.6e8 products for as many sums as before.
+    let mut graph = default_graph();
+    let last = graph.nodes.iter_mut().find(|node| node.outputs[0] == GRADIENTS).expect("the head ends in gradients");
+    last.outputs[0] = "true_gradients".to_owned();
+    let node = |op: &str, inputs: [&str; 2], output: &str| onnx::Node {
+        name: format!("node_{output}"),
+        op: op.to_owned(),
+        inputs: inputs.map(str::to_owned).to_vec(),
+        outputs: vec![output.to_owned()],
+        attributes: Default::default(),
+    };
+    graph.nodes.push(node("Reshape", ["true_gradients", "one_map"], "tall"));
+    let mut spread = node("ConvTranspose", ["tall", "spread"], "vast");
+    spread.attributes.insert("pads".to_owned(), Attribute::Ints(vec![31, 31, 32, 32]));
+    graph.nodes.push(spread);
+    graph.nodes.push(node("Reshape", ["vast", "all_maps"], GRADIENTS));
+    graph.initializers.insert("one_map".to_owned(), Tensor::i64(&[1, 1, 8960, 7]));
+    graph.initializers.insert("all_maps".to_owned(), Tensor::i64(&[1, 1280, 7, 7]));
+    graph.initializers.insert("spread".to_owned(), Tensor::f32(&[1, 1, 64, 64], &[1.0; 4096]));
+    let Err(error) = load(&graph) else { panic!("it was accepted") };
+    assert!(error.to_string().contains("node_vast") && error.to_string().contains("products"), "{error}");
 }
 
 #[test]
@@ -145,7 +171,11 @@ fn an_export_is_read_back_with_everything_in_it() {
         graph
     };
     let labels: Vec<String> = (0..1000).map(|class| format!("thing {class}")).collect();
-    let options = Options { preprocess: Some("lite".to_owned()), labels: Some(labels.clone()), layer: None };
+    let options = Options {
+        preprocess: Wish { preset: Some("lite".to_owned()), ..Wish::default() },
+        labels: Some(labels.clone()),
+        ..Options::default()
+    };
     let model = Model::load("plain.onnx", &to_bytes(&plain), &options).expect("it can be explained");
     let bytes = model.to_bytes(Some("CC0"), "00ff");
     let again = Model::load("again.onnx", &bytes, &Options::default()).expect("it is what was written");

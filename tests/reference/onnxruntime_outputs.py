@@ -1,73 +1,49 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The outputs of an ONNX file in ONNX Runtime: the second opinion of the Rust tests.
+"""The outputs of ONNX files in ONNX Runtime: the second opinion of the Rust tests.
 
-    onnxruntime_outputs.py MODEL.onnx OUT_DIR NAME=INPUT.npy ...
+Reads one request a line from standard input, until it ends, and answers each with one line:
 
-Writes every output as OUT_DIR/OUTPUT.npy (characters other than letters, digits, `.`, `_` and `-` become `_`) and
-prints one line per output: its name, a tab, its file. Runs on the CPU with one thread and with all graph
-optimisations off, so that the nodes are computed as the file has them. Exit 2 and one line for what cannot be run.
+    {"model": "M.onnx", "inputs": {"image": "image.npy"}, "folder": "out"}
+    {"outputs": [["scores", "out/0.npy"], ["activations", "out/1.npy"]]}      or      {"error": "why not"}
+
+Runs on the CPU with one thread and with all graph optimisations off, so that the nodes are computed as the file has
+them.
 """
 
+import json
 import os
-import re
 import sys
 
 import numpy as np
 import onnxruntime
 
 
-def fail(message):
-    print(f"onnxruntime_outputs: {message}", file=sys.stderr)
-    sys.exit(2)
-
-
-def read_inputs(arguments):
-    inputs = {}
-    for argument in arguments:
-        # A wire's name may itself hold a `=`; a file name of ours does not.
-        name, separator, path = argument.rpartition("=")
-        if not separator or name in inputs:
-            fail(f"{argument!r} is not one NAME=INPUT.npy per input")
-        try:
-            inputs[name] = np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            fail(f"{path}: {error}")
-    return inputs
-
-
-def open_session(path):
+def outputs(request):
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors share no narrower class
-        fail(f"{path}: {' '.join(str(error).split())}")
-
-
-def main(arguments):
-    if len(arguments) < 2:
-        fail("usage: onnxruntime_outputs.py MODEL.onnx OUT_DIR NAME=INPUT.npy ...")
-    model, folder = arguments[:2]
-    inputs = read_inputs(arguments[2:])
-    session = open_session(model)
+    session = onnxruntime.InferenceSession(request["model"], options, providers=["CPUExecutionProvider"])
+    inputs = {name: np.load(path, allow_pickle=False) for name, path in request["inputs"].items()}
+    known = {port.name for port in session.get_inputs()}
     names = [output.name for output in session.get_outputs()]
-    files = [re.sub(r"[^A-Za-z0-9._-]", "_", name) + ".npy" for name in names]
-    if len(set(files)) != len(files):
-        fail(f"two outputs share a file name: {', '.join(names)}")
-    try:
-        outputs = session.run(names, inputs)
-    except Exception as error:
-        fail(f"{model}: {' '.join(str(error).split())}")
-    os.makedirs(folder, exist_ok=True)
-    for name, file, output in zip(names, files, outputs):
-        path = os.path.join(folder, file)
-        np.save(path, np.asarray(output, order="C"))
-        print(f"{name}\t{path}")
+    values = session.run(names, {name: value for name, value in inputs.items() if name in known})
+    files = [os.path.join(request["folder"], f"{at}.npy") for at in range(len(names))]
+    for file, value in zip(files, values):
+        np.save(file, np.asarray(value, order="C"))
+    return list(zip(names, files))
+
+
+def main():
+    onnxruntime.set_default_logger_severity(3)
+    for line in sys.stdin:
+        try:
+            answer = {"outputs": outputs(json.loads(line))}
+        except Exception as error:  # onnxruntime's errors share no narrower class
+            answer = {"error": " ".join(str(error).split())}
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":
-    onnxruntime.set_default_logger_severity(3)
-    main(sys.argv[1:])
+    main()

@@ -63,20 +63,44 @@ fn product(
     Ok(emitter.node("Gemm", &[a, b, &zero], &attributes, &shape))
 }
 
-/// Y = A·B, batched over leading axes with broadcasting: dA = G·Bᵀ, dB = Aᵀ·G, summed over broadcast axes.
+/// Y = A·B, batched over leading axes with broadcasting: dA = G·Bᵀ, dB = Aᵀ·G, summed over broadcast axes. A vector on
+/// the left is a row, one on the right a column, whose axis of length 1 is not in Y.
 fn mat_mul(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
-    let (a, b) = (emitter.shape(&node.inputs[0])?, emitter.shape(&node.inputs[1])?);
-    if a.len() < 2 || b.len() < 2 {
-        return Err("one of its operands is a vector".into());
+    let shapes = [emitter.shape(&node.inputs[0])?, emitter.shape(&node.inputs[1])?];
+    let (mut a, mut b) = (shapes[0].clone(), shapes[1].clone());
+    let mut y = emitter.shape(gradient)?;
+    if let [length] = *b.as_slice() {
+        b = vec![length, 1];
+        y.push(1);
     }
-    let batch = emitter.shape(gradient)?;
-    let batch = &batch[..batch.len() - 2];
+    if let [length] = *a.as_slice() {
+        a = vec![1, length];
+        y.insert(y.len() - 1, 1);
+    }
+    if a.len() < 2 || b.len() < 2 {
+        return Err("one of its operands is a single number".into());
+    }
+    let (rows, columns) = (y[y.len() - 2], y[y.len() - 1]);
+    let inner = a[a.len() - 1];
+    if input == 0 && b.len() == 2 {
+        // One product for all batches, which reads B as it lies.
+        let batches = y[..y.len() - 2].iter().product::<usize>();
+        let flat = emitter.reshape(gradient, &[batches * rows, columns])?;
+        let matrix = emitter.reshape(&node.inputs[1], &b)?;
+        let product = product(emitter, &flat, false, &matrix, true, 1.0)?;
+        return emitter.reshape(&product, &shapes[0]);
+    }
+    let gradient = emitter.reshape(gradient, &y)?;
     let (left, right, own) = if input == 0 {
-        (gradient.to_owned(), emitter.transpose(&node.inputs[1])?, a)
+        let b = emitter.reshape(&node.inputs[1], &b)?;
+        (gradient, emitter.transpose(&b)?, [rows, inner])
     } else {
-        (emitter.transpose(&node.inputs[0])?, gradient.to_owned(), b)
+        let a = emitter.reshape(&node.inputs[0], &a)?;
+        (emitter.transpose(&a)?, gradient, [inner, columns])
     };
-    let full: Vec<usize> = batch.iter().chain(&own[own.len() - 2..]).copied().collect();
+    let full: Vec<usize> = y[..y.len() - 2].iter().chain(&own).copied().collect();
     let product = emitter.node("MatMul", &[&left, &right], &[], &full);
-    emitter.sum_to(&product, &own)
+    let matrix = if input == 0 { a } else { b };
+    let sum = emitter.sum_to(&product, &matrix)?;
+    emitter.reshape(&sum, &shapes[input])
 }

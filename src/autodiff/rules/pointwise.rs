@@ -1,65 +1,105 @@
-//! Operators that work element by element.
+//! Functions of one variable, element by element.
 
 use super::Rule;
 use crate::autodiff::emit::Emitter;
-use crate::onnx::graph::Node;
+use crate::onnx::graph::{ElementType, Node};
+use std::f32::consts::FRAC_2_SQRT_PI;
 
 /// The rules of this family.
 pub(super) fn find(op: &str) -> Option<Rule> {
     Some(match op {
-        "Identity" | "Dropout" => identity,
-        "Add" => add,
-        "Relu" => relu,
-        "Clip" => clip,
+        "Identity" => identity,
+        "Dropout" => dropout,
+        "Cast" => cast,
+        "Neg" => neg,
+        "Abs" => abs,
+        "Exp" => exp,
+        "Log" => log,
+        "Sqrt" => sqrt,
+        "Reciprocal" => reciprocal,
+        "Erf" => erf,
         _ => return None,
     })
 }
 
 /// y = x.
-fn identity(_emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
-    if input != 0 || node.input(2).is_some() {
-        return Err("its training mode is not supported".into());
+fn identity(_emitter: &mut Emitter, _node: &Node, gradient: &str, _input: usize) -> Result<String, String> {
+    Ok(gradient.to_owned())
+}
+
+/// y = x outside of training.
+fn dropout(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
+    if input != 0 {
+        return Err("its ratio depends on the picture".into());
+    }
+    let off = |wire| {
+        let tensor = emitter.constant_value(wire);
+        tensor.is_some_and(|tensor| tensor.kind == ElementType::Bool && tensor.bytes.iter().all(|on| *on == 0))
+    };
+    if node.input(2).is_some_and(|training| !off(training)) {
+        return Err("it is in training mode, where it drops at random; export the model for inference".into());
     }
     Ok(gradient.to_owned())
 }
 
-/// y = a + b: each gets g, summed over the axes along which it was broadcast.
-fn add(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
-    let shape = emitter.shape(&node.inputs[input])?;
-    emitter.sum_to(gradient, &shape)
+/// y = x, as f32.
+fn cast(_emitter: &mut Emitter, node: &Node, gradient: &str, _input: usize) -> Result<String, String> {
+    // TensorProto.DataType of the ONNX standard.
+    const FLOAT: i64 = 1;
+    match node.int("to") {
+        Some(FLOAT) => Ok(gradient.to_owned()),
+        _ => Err("it makes something other than f32 of its input; export the model in f32".into()),
+    }
 }
 
-/// y = max(x, 0): dx = g where x > 0, as PyTorch (0 at 0).
-fn relu(emitter: &mut Emitter, node: &Node, gradient: &str, _input: usize) -> Result<String, String> {
-    let x = &node.inputs[0];
-    let shape = emitter.shape(x)?;
-    let zero = emitter.scalar("zero", 0.0);
-    let inside = emitter.node("Greater", &[x, &zero], &[], &shape);
-    Ok(emitter.node("Where", &[&inside, gradient, &zero], &[], &shape))
+/// y = −x: dx = −g.
+fn neg(emitter: &mut Emitter, _node: &Node, gradient: &str, _input: usize) -> Result<String, String> {
+    emitter.apply("Neg", &[gradient])
 }
 
-/// y = min(max(x, low), high): dx = g where low < x < high, as PyTorch's ReLU6 (0 at both bounds).
-fn clip(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
-    if input != 0 {
-        return Err("its bounds depend on the picture".into());
-    }
-    let x = &node.inputs[0];
-    let shape = emitter.shape(x)?;
-    let zero = emitter.scalar("zero", 0.0);
-    let mut gradient = gradient.to_owned();
-    // The bounds were attributes before opset 11; since then they are optional inputs. The other form has no meaning.
-    let as_inputs = emitter.opset() >= 11;
-    if as_inputs && (node.float("min").is_some() || node.float("max").is_some()) {
-        return Err("its bounds are attributes, which they are only before operator set 11".into());
-    }
-    for (bound, index, op) in [("min", 1, "Greater"), ("max", 2, "Less")] {
-        let wire = match (node.input(index), node.float(bound)) {
-            (Some(wire), _) => wire.to_owned(),
-            (None, Some(value)) => emitter.scalar(bound, value),
-            (None, None) => continue,
-        };
-        let inside = emitter.node(op, &[x, &wire], &[], &shape);
-        gradient = emitter.node("Where", &[&inside, &gradient, &zero], &[], &shape);
-    }
-    Ok(gradient)
+/// y = |x|: dx = g·sign(x), as PyTorch (0 at 0).
+fn abs(emitter: &mut Emitter, node: &Node, gradient: &str, _input: usize) -> Result<String, String> {
+    let sign = emitter.apply("Sign", &[&node.inputs[0]])?;
+    emitter.apply("Mul", &[gradient, &sign])
+}
+
+/// y = eˣ: dx = g·y.
+fn exp(emitter: &mut Emitter, node: &Node, gradient: &str, _input: usize) -> Result<String, String> {
+    emitter.apply("Mul", &[gradient, &node.outputs[0]])
+}
+
+/// y = ln x: dx = g/x.
+fn log(emitter: &mut Emitter, node: &Node, gradient: &str, _input: usize) -> Result<String, String> {
+    emitter.apply("Div", &[gradient, &node.inputs[0]])
+}
+
+/// y = √x: dx = g/(2y), and 0 at 0, where the slope is infinite (PyTorch: infinite, but 0 for a norm).
+pub(super) fn sqrt(emitter: &mut Emitter, node: &Node, gradient: &str, _input: usize) -> Result<String, String> {
+    let y = &node.outputs[0];
+    let positive = emitter.above(y, 0.0)?;
+    let half = emitter.multiply(gradient, 0.5)?;
+    let share = emitter.apply("Div", &[&half, y])?;
+    emitter.only_where(&positive, &share)
+}
+
+/// y = 1/x: dx = −g·y².
+pub(super) fn reciprocal(emitter: &mut Emitter, node: &Node, gradient: &str, _input: usize) -> Result<String, String> {
+    let y = &node.outputs[0];
+    let once = emitter.apply("Mul", &[gradient, y])?;
+    let twice = emitter.apply("Mul", &[&once, y])?;
+    emitter.apply("Neg", &[&twice])
+}
+
+/// y = erf(x): dx = g·2/√π·e^(−x²).
+fn erf(emitter: &mut Emitter, node: &Node, gradient: &str, _input: usize) -> Result<String, String> {
+    let bell = bell(emitter, &node.inputs[0], 1.0)?;
+    let slope = emitter.multiply(&bell, FRAC_2_SQRT_PI)?;
+    emitter.apply("Mul", &[gradient, &slope])
+}
+
+/// e^(−c·x²).
+pub(super) fn bell(emitter: &mut Emitter, x: &str, c: f32) -> Result<String, String> {
+    let square = emitter.apply("Mul", &[x, x])?;
+    let power = emitter.multiply(&square, -c)?;
+    emitter.apply("Exp", &[&power])
 }

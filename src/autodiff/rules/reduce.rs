@@ -1,49 +1,121 @@
 //! Reductions over axes.
 
-use super::Rule;
+use super::{Rule, axis_from_front};
 use crate::autodiff::emit::Emitter;
-use crate::onnx::graph::{Attribute, Node};
+use crate::onnx::graph::Node;
 
 /// The rules of this family.
 pub(super) fn find(op: &str) -> Option<Rule> {
     Some(match op {
-        "ReduceMean" => reduce_mean,
+        "ReduceMean" => mean,
+        "ReduceSum" => sum,
+        "ReduceMax" | "ReduceMin" => extremum,
+        "ReduceL1" => l1,
+        "ReduceL2" => l2,
+        "ReduceSumSquare" => sum_square,
         _ => return None,
     })
 }
 
-/// y = mean of x over `axes`: dx = g / Z at each of the Z elements that went into one mean.
-fn reduce_mean(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
-    if input != 0 {
-        return Err("its axes depend on the picture".into());
+/// What a reduction goes over.
+struct Reduction {
+    /// Of the input.
+    shape: Vec<usize>,
+    axes: Vec<usize>,
+    /// The input's shape with the reduced axes of length 1: with these the output broadcasts against the input.
+    kept: Vec<usize>,
+}
+
+impl Reduction {
+    /// The axes as attribute, or as constant input (for sums since opset 13, for the others since 18); none means all,
+    /// unless the node says otherwise.
+    fn of(emitter: &Emitter, node: &Node, input: usize) -> Result<Reduction, String> {
+        if input != 0 {
+            return Err("its axes depend on the picture".into());
+        }
+        let shape = emitter.shape(&node.inputs[0])?;
+        let as_input = emitter.opset() >= if node.op == "ReduceSum" { 13 } else { 18 };
+        let given = match (as_input, node.input(1)) {
+            (true, Some(wire)) => emitter.integers(wire)?,
+            (true, None) => Vec::new(),
+            (false, _) => node.ints("axes").map(<[i64]>::to_vec).unwrap_or_default(),
+        };
+        let none = as_input && node.int("noop_with_empty_axes").unwrap_or(0) != 0;
+        let mut axes: Vec<usize> = match given.is_empty() {
+            true if none => Vec::new(),
+            true => (0..shape.len()).collect(),
+            false => given.iter().map(|axis| axis_from_front(*axis, shape.len())).collect::<Result<_, _>>()?,
+        };
+        axes.sort_unstable();
+        if axes.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(format!("its axes {given:?} name one twice"));
+        }
+        let mut kept = shape.clone();
+        axes.iter().for_each(|axis| kept[*axis] = 1);
+        Ok(Reduction { shape, axes, kept })
     }
-    let shape = emitter.shape(&node.inputs[0])?;
-    let axes = reduced_axes(emitter, node, shape.len())?;
-    let mut kept = shape.clone();
-    axes.iter().for_each(|axis| kept[*axis] = 1);
+}
+
+/// y = mean of x: dx = g / Z at each of the Z elements that went into one mean.
+fn mean(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
+    let Reduction { shape, axes, kept } = Reduction::of(emitter, node, input)?;
     let count: usize = axes.iter().map(|axis| shape[*axis]).product();
     let gradient = emitter.reshape(gradient, &kept)?;
     let share = emitter.divide(&gradient, count as f32)?;
     emitter.expand(&share, &shape)
 }
 
-/// The axes as attribute (before opset 18) or constant input; none means all, unless the node says otherwise.
-fn reduced_axes(emitter: &Emitter, node: &Node, rank: usize) -> Result<Vec<usize>, String> {
-    let given = match (node.attributes.get("axes"), node.input(1)) {
-        (Some(Attribute::Ints(axes)), _) => axes.clone(),
-        (None, Some(wire)) => emitter
-            .constant_value(wire)
-            .and_then(|tensor| tensor.to_i64())
-            .ok_or_else(|| format!("its axes `{wire}` are not constant"))?,
-        _ => Vec::new(),
-    };
-    if given.is_empty() {
-        let none = node.int("noop_with_empty_axes").unwrap_or(0) != 0;
-        return Ok(if none { Vec::new() } else { (0..rank).collect() });
-    }
-    let axis = |axis: &i64| {
-        let index = if *axis < 0 { *axis + rank as i64 } else { *axis };
-        usize::try_from(index).ok().filter(|index| *index < rank).ok_or_else(|| format!("axis {axis} does not exist"))
-    };
-    given.iter().map(axis).collect()
+/// y = Σ x: dx = g.
+fn sum(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
+    let Reduction { shape, kept, .. } = Reduction::of(emitter, node, input)?;
+    let gradient = emitter.reshape(gradient, &kept)?;
+    emitter.expand(&gradient, &shape)
+}
+
+/// y = max x or min x: g in equal shares to the elements that are the extremum, as PyTorch's `amax` and `amin`, which
+/// exporters write as this operator. (`max` along one axis, which also hands out the place, gives all to that place.)
+fn extremum(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
+    let Reduction { axes, kept, .. } = Reduction::of(emitter, node, input)?;
+    let x = &node.inputs[0];
+    let y = emitter.reshape(&node.outputs[0], &kept)?;
+    // Nothing lies beyond the extremum: what does not fall short of it is equal. (Equal takes f32 only from opset 11.)
+    let short = emitter.apply(if node.op == "ReduceMax" { "Less" } else { "Greater" }, &[x, &y])?;
+    let zero = emitter.scalar("zero", 0.0);
+    let one = emitter.scalar("one", 1.0);
+    let extreme = emitter.apply("Where", &[&short, &zero, &one])?;
+    let count = emitter.reduce("ReduceSum", &extreme, &axes)?;
+    let gradient = emitter.reshape(gradient, &kept)?;
+    let share = emitter.apply("Div", &[&gradient, &count])?;
+    emitter.apply("Where", &[&short, &zero, &share])
+}
+
+/// y = Σ |x|: dx = g·sign(x), 0 at 0.
+fn l1(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
+    let Reduction { kept, .. } = Reduction::of(emitter, node, input)?;
+    let gradient = emitter.reshape(gradient, &kept)?;
+    let sign = emitter.apply("Sign", &[&node.inputs[0]])?;
+    emitter.apply("Mul", &[&sign, &gradient])
+}
+
+/// y = √Σx²: dx = g·x / y, 0 where y is 0, as PyTorch's norm.
+fn l2(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
+    let Reduction { kept, .. } = Reduction::of(emitter, node, input)?;
+    let gradient = emitter.reshape(gradient, &kept)?;
+    let y = emitter.reshape(&node.outputs[0], &kept)?;
+    let zero = emitter.scalar("zero", 0.0);
+    let one = emitter.scalar("one", 1.0);
+    let there = emitter.apply("Greater", &[&y, &zero])?;
+    // x is 0 wherever the divisor is 1 instead of y = 0.
+    let divisor = emitter.apply("Where", &[&there, &y, &one])?;
+    let direction = emitter.apply("Div", &[&node.inputs[0], &divisor])?;
+    emitter.apply("Mul", &[&direction, &gradient])
+}
+
+/// y = Σ x²: dx = 2·g·x.
+fn sum_square(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
+    let Reduction { kept, .. } = Reduction::of(emitter, node, input)?;
+    let gradient = emitter.reshape(gradient, &kept)?;
+    let two = emitter.scalar("two", 2.0);
+    let twice = emitter.apply("Mul", &[&gradient, &two])?;
+    emitter.apply("Mul", &[&node.inputs[0], &twice])
 }

@@ -43,12 +43,22 @@ impl Builder {
         self
     }
 
-    pub fn node(mut self, op: &str, inputs: &[&str], output: &str, attributes: &[(&str, Attribute)]) -> Builder {
+    pub fn node(self, op: &str, inputs: &[&str], output: &str, attributes: &[(&str, Attribute)]) -> Builder {
+        self.node_with_outputs(op, inputs, &[output], attributes)
+    }
+
+    pub fn node_with_outputs(
+        mut self,
+        op: &str,
+        inputs: &[&str],
+        outputs: &[&str],
+        attributes: &[(&str, Attribute)],
+    ) -> Builder {
         self.graph.nodes.push(Node {
-            name: format!("node_{output}"),
+            name: format!("node_{}", outputs[0]),
             op: op.to_owned(),
             inputs: inputs.iter().map(|wire| (*wire).to_owned()).collect(),
-            outputs: vec![output.to_owned()],
+            outputs: outputs.iter().map(|wire| (*wire).to_owned()).collect(),
             attributes: attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
         });
         self

@@ -1,24 +1,28 @@
 //! Gradient rules: by numbers worked out by hand, and by central finite differences in f64.
 
+mod activation;
+mod arithmetic;
 mod conv;
 mod linear;
 mod norm;
 mod pointwise;
 mod pool;
 mod reduce;
+mod select;
 mod shape;
+mod softmax;
 
 use crate::common::evaluate::evaluate;
 use crate::common::graphs::Builder;
-use crate::common::relative_l2;
+use crate::common::{onnxruntime, relative_l2};
 use gradcam::engine::Engine;
 use gradcam::frame::Frame;
 use gradcam::model::{Model, Options};
-use gradcam::onnx::ACTIVATIONS;
 use gradcam::onnx::graph::Attribute::{Int, Ints};
+use gradcam::onnx::{ACTIVATIONS, TARGET};
 use gradcam::preprocess::{Input, Preprocess};
 use gradcam::target::Target;
-use ndarray::{Array3, ArrayD};
+use ndarray::{Array2, Array3, ArrayD};
 
 /// Exact but for the rounding of f32.
 const TOLERANCE: f64 = 1e-5;
@@ -36,9 +40,21 @@ pub fn explained_at(bytes: &[u8], layer: &str) -> (Model, Engine, Input) {
     (model, engine, input)
 }
 
-/// Compares the gradients of every class at `features` with finite differences of the tail.
+/// Compares the gradients of every class at `features` with finite differences of the tail, and the exported file in ONNX
+/// Runtime with both, where there is a Python for it.
 #[track_caller]
 pub fn agrees_with_finite_differences(builder: Builder, classes: usize) {
+    compare(builder, classes, onnxruntime::python().is_some());
+}
+
+/// The same for a form that the standard has and ONNX Runtime does not.
+#[track_caller]
+pub fn agrees_without_onnx_runtime(builder: Builder, classes: usize) {
+    compare(builder, classes, false);
+}
+
+#[track_caller]
+fn compare(builder: Builder, classes: usize, with_onnx_runtime: bool) {
     let bytes = builder.bytes(classes);
     let (model, mut engine, input) = explained_at(&bytes, "features");
     let forward = engine.forward(&input).expect("the classifier runs");
@@ -49,6 +65,9 @@ pub fn agrees_with_finite_differences(builder: Builder, classes: usize) {
     };
     let expected: Vec<f32> = scores(activations.clone()).iter().map(|score| *score as f32).collect();
     assert!(relative_l2(forward.scores(), &expected) < TOLERANCE, "the evaluator and tract disagree");
+    let exported = model.to_bytes(None, "");
+    let error = relative_l2(forward.scores(), &expected);
+    assert!(error < TOLERANCE, "the evaluator and tract disagree: {error:.1e}");
     for class in 0..classes {
         let mut slopes = Vec::new();
         for at in 0..activations.len() {
@@ -62,6 +81,16 @@ pub fn agrees_with_finite_differences(builder: Builder, classes: usize) {
         let evidence = engine.gradients(&forward, Target::class(class)).expect("the head runs");
         let error = relative_l2(evidence.gradients(), &slopes);
         assert!(error < TOLERANCE, "class {class}: relative L2 {error:.1e}");
+        if with_onnx_runtime {
+            let mut target = Array2::<f32>::zeros((1, classes));
+            target[(0, class)] = 1.0;
+            let outputs =
+                onnxruntime::run(&exported, &[("image", input.tensor.clone().into_dyn()), (TARGET, target.into_dyn())]);
+            let error = relative_l2(&outputs[0].1, &expected);
+            assert!(error < TOLERANCE, "scores in ONNX Runtime: relative L2 {error:.1e}");
+            let error = relative_l2(&outputs[2].1, &slopes);
+            assert!(error < TOLERANCE, "class {class} in ONNX Runtime: relative L2 {error:.1e}");
+        }
     }
 }
 
@@ -73,6 +102,47 @@ pub fn ramp(count: usize) -> Vec<f32> {
 /// `features`, pooled to the wire `flat` of shape [1, maps].
 pub fn pooled(builder: Builder) -> Builder {
     builder.node("GlobalAveragePool", &["features"], "pooled", &[]).node("Flatten", &["pooled"], "flat", &[])
+}
+
+/// Two scores, each a weighted sum of all `elements` of a wire.
+pub fn weighed(builder: Builder, wire: &str, elements: usize) -> Builder {
+    builder
+        .with_integers("weighed_row", &[1, elements as i64])
+        .with("weighed_by", &[elements, 2], &ramp(2 * elements))
+        .node("Reshape", &[wire, "weighed_row"], "weighed", &[])
+        .node("MatMul", &["weighed", "weighed_by"], "scores", &[])
+}
+
+/// The activations at `features` and the gradients of each class.
+pub fn gradients_of(builder: Builder, classes: usize) -> (Array3<f32>, Vec<Array3<f32>>) {
+    let (_, mut engine, input) = explained_at(&builder.bytes(classes), "features");
+    let forward = engine.forward(&input).expect("the classifier runs");
+    let gradients = (0..classes)
+        .map(|class| engine.gradients(&forward, Target::class(class)).expect("the head runs").gradients().to_owned())
+        .collect();
+    (forward.activations().to_owned(), gradients)
+}
+
+/// `features`, summed over the cells to the wire `cell` of shape [1, maps, 1, 1].
+pub fn in_one_cell(builder: Builder) -> Builder {
+    builder.with_integers("cells", &[2, 3]).node("ReduceSum", &["features", "cells"], "cell", &[])
+}
+
+/// The one gradient that all cells of a map have, for each map.
+pub fn by_map(gradients: &Array3<f32>) -> Vec<f32> {
+    let maps = gradients.outer_iter();
+    maps.map(|map| {
+        let first = map[(0, 0)];
+        assert!(map.iter().all(|gradient| *gradient == first), "{map}");
+        first
+    })
+    .collect()
+}
+
+/// Why a classifier is refused.
+pub fn refusal(builder: Builder, classes: usize) -> String {
+    let options = Options { layer: Some("features".to_owned()), ..Options::default() };
+    Model::load("test.onnx", &builder.bytes(classes), &options).expect_err("it cannot be explained").to_string()
 }
 
 #[test]

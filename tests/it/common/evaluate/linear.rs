@@ -1,7 +1,7 @@
 //! Matrix products.
 
 use super::{Call, Values, reshaped};
-use ndarray::{ArrayD, Ix2, IxDyn};
+use ndarray::{ArrayD, Axis, Ix2, IxDyn};
 
 pub fn values(call: &Call) -> Values {
     Some(vec![match call.node.op.as_str() {
@@ -24,8 +24,18 @@ fn gemm(call: &Call) -> ArrayD<f64> {
     }
 }
 
-/// Over the last two axes, the leading ones broadcast.
+/// Over the last two axes, the leading ones broadcast; a vector is a row on the left and a column on the right.
 fn mat_mul(a: &ArrayD<f64>, b: &ArrayD<f64>) -> ArrayD<f64> {
+    if a.ndim() == 1 {
+        let y = mat_mul(&a.clone().insert_axis(Axis(0)), b);
+        let row = y.ndim() - if b.ndim() == 1 { 1 } else { 2 };
+        return y.index_axis_move(Axis(row), 0);
+    }
+    if b.ndim() == 1 {
+        let y = mat_mul(a, &b.clone().insert_axis(Axis(1)));
+        let column = y.ndim() - 1;
+        return y.index_axis_move(Axis(column), 0);
+    }
     let rank = a.ndim().max(b.ndim());
     let padded = |x: &ArrayD<f64>| {
         let shape: Vec<usize> = std::iter::repeat_n(1, rank - x.ndim()).chain(x.shape().iter().copied()).collect();

@@ -1,6 +1,8 @@
 //! A slow, obvious evaluator in f64, for finite differences: one file a family of operators, as `src/autodiff/rules`.
 //! Integers and truth values are f64 too (false 0, true 1).
 
+mod activation;
+mod arithmetic;
 mod conv;
 mod linear;
 mod norm;
@@ -8,6 +10,8 @@ mod pointwise;
 mod pool;
 mod reduce;
 mod shape;
+mod softmax;
+mod window;
 
 use gradcam::onnx::graph::{ElementType, Graph, Node, Tensor};
 use ndarray::{ArrayD, IxDyn};
@@ -55,6 +59,9 @@ pub fn evaluate(graph: &Graph, inputs: &[(&str, ArrayD<f64>)]) -> HashMap<String
             norm::values,
             reduce::values,
             pointwise::values,
+            activation::values,
+            arithmetic::values,
+            softmax::values,
             shape::values,
         ];
         let values = families.into_iter().find_map(|family| family(&call));
@@ -68,7 +75,9 @@ pub fn evaluate(graph: &Graph, inputs: &[(&str, ArrayD<f64>)]) -> HashMap<String
 pub fn constant(tensor: &Tensor) -> ArrayD<f64> {
     let values: Vec<f64> = match tensor.kind {
         ElementType::F32 => tensor.to_f32().expect("it is f32").into_iter().map(f64::from).collect(),
-        ElementType::I64 => tensor.to_i64().expect("it is i64").into_iter().map(|value| value as f64).collect(),
+        ElementType::I32 | ElementType::I64 => {
+            tensor.to_integers().expect("it holds integers").into_iter().map(|value| value as f64).collect()
+        }
         ElementType::Bool => tensor.bytes.iter().map(|value| f64::from(*value)).collect(),
         other => panic!("the evaluator does not know constants of {other:?}"),
     };
