@@ -1,6 +1,7 @@
 //! A map in numbers: where its heat lies, in pixels of the picture.
 
 use super::HeatMap;
+use super::drop_test::DropTest;
 use crate::frame::Rect;
 use ndarray::Array2;
 
@@ -20,6 +21,9 @@ pub struct Focus {
     /// Share of the positive mass inside the region of interest, where one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roi_share: Option<f32>,
+    /// What hiding the hot cells does to the score, where it was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drop_test: Option<DropTest>,
 }
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -69,6 +73,7 @@ pub fn focus(map: &HeatMap, roi: Option<Rect>) -> Option<Focus> {
         centroid,
         bounding_box: bounding_box(map, peak * HOT),
         roi_share: roi.map(|_| inside),
+        drop_test: map.drop_test,
     })
 }
 
@@ -140,6 +145,7 @@ mod tests {
             values,
             unit: Unit::Score,
             method: "grad-cam",
+            signed: true,
             target: Ranked { class: 0, label: String::new(), logit: 0.0, probability: 0.0 },
             against: None,
             top: Vec::new(),
@@ -147,6 +153,7 @@ mod tests {
             gate: 1.0,
             evidence: 0.0,
             contrast: 0.0,
+            drop_test: None,
             geometry: Geometry { width: 100, height: 60, seen: Rect { x: 20.0, y: 0.0, width: 60.0, height: 60.0 } },
             number: 0,
             time: std::time::Duration::ZERO,

@@ -1,17 +1,21 @@
 //! Evidence → HeatMap: the map of a method, with a scale and a gate that do not pretend (see `docs/how-it-works.md`).
 
+pub mod drop_test;
 pub mod focus;
+pub mod layers;
 pub mod methods;
 pub mod null;
 pub mod temporal;
 
-use crate::engine::Evidence;
+use crate::engine::{Evidence, Forward};
 use crate::frame::Geometry;
 use crate::kernels::Isa;
 use crate::kernels::maps::{add_squares, add_sum};
 use crate::model::Info;
 use crate::model::metadata::NullLevels;
-use methods::Method;
+use crate::target::Target;
+use drop_test::DropTest;
+use methods::{About, Method};
 use ndarray::{Array2, ArrayView1, ArrayView3};
 use std::time::Duration;
 
@@ -49,6 +53,8 @@ pub struct HeatMap {
     pub unit: Unit,
     /// The method's name, e.g. `grad-cam`.
     pub method: &'static str,
+    /// Whether values below 0 speak against the target.
+    pub signed: bool,
     /// The class that is explained.
     pub target: Ranked,
     /// The class whose score is taken off, in a contrast.
@@ -63,6 +69,8 @@ pub struct HeatMap {
     pub evidence: f32,
     /// Mean over the feature maps of their standard deviation over the cells: whether there is a *where*.
     pub contrast: f32,
+    /// What hiding the hot cells does to the score, where it was tried.
+    pub drop_test: Option<DropTest>,
     pub geometry: Geometry,
     /// Number and time of the frame that is explained.
     pub number: u64,
@@ -74,50 +82,81 @@ impl HeatMap {
     pub fn max(&self) -> f32 {
         self.values.iter().copied().fold(0.0, f32::max)
     }
+
+    /// The explained number: the score of the target, less that of the class it is held against.
+    pub fn score(&self) -> f32 {
+        self.target.logit - self.against.as_ref().map_or(0.0, |against| against.logit)
+    }
+
+    /// What is explained, in words: `cat`, or `cat − dog` for a contrast.
+    pub fn title(&self) -> String {
+        match &self.against {
+            Some(against) => format!("{} − {}", self.target.label, against.label),
+            None => self.target.label.clone(),
+        }
+    }
 }
 
-/// The map of one method for one still picture: its scale is its own maximum, but never below the null level, and its
-/// gate opens with evidence and contrast above their null levels. [`temporal::Follower`] steadies both over a video.
-///
-/// `top` is the number of classes that are ranked.
-pub fn heat_map(
-    evidence: &Evidence,
-    method: &dyn Method,
-    info: &Info,
-    null: &NullLevels,
-    top: usize,
-    frame: (u64, Duration),
-) -> HeatMap {
+/// What a map of values becomes a heat map with.
+pub struct Context<'a> {
+    pub info: &'a Info,
+    pub null: &'a NullLevels,
+    /// The number of classes that are ranked.
+    pub top: usize,
+    /// Number and time of the frame.
+    pub frame: (u64, Duration),
+}
+
+impl Context<'_> {
+    /// The heat map of `values`. Its scale is its own maximum, but never below `floor`, and its gate opens with evidence
+    /// and contrast above their null levels. [`temporal::Follower`] steadies both over a video.
+    pub fn heat_map(
+        &self,
+        forward: &Forward,
+        target: Target,
+        values: Array2<f32>,
+        about: &About,
+        floor: f32,
+    ) -> HeatMap {
+        let scores = forward.scores();
+        let log_sum = log_sum_exp(scores);
+        let ranked = |class: usize| Ranked {
+            class,
+            label: self.info.labels[class].clone(),
+            logit: scores[class],
+            probability: (scores[class] - log_sum).exp(),
+        };
+        let found = log_sum - (scores.len() as f32).ln();
+        let contrast = contrast(forward.activations());
+        let floor = floor.max(f32::MIN_POSITIVE);
+        let mut map = HeatMap {
+            values,
+            unit: about.unit,
+            method: about.name,
+            signed: about.signed,
+            target: ranked(target.class),
+            against: target.against.map(ranked),
+            top: best(scores, self.top).into_iter().map(ranked).collect(),
+            scale: floor,
+            gate: gate(found, contrast, self.null),
+            evidence: found,
+            contrast,
+            drop_test: None,
+            geometry: forward.geometry,
+            number: self.frame.0,
+            time: self.frame.1,
+        };
+        map.scale = map.max().max(floor);
+        map
+    }
+}
+
+/// The map of one method for one still picture, with the method's null level under its scale where there is one.
+pub fn heat_map(evidence: &Evidence, method: &dyn Method, context: &Context) -> HeatMap {
     let forward = evidence.forward;
-    let scores = forward.scores();
     let values = method.map(forward.activations(), evidence.gradients());
-    let log_sum = log_sum_exp(scores);
-    let ranked = |class: usize| Ranked {
-        class,
-        label: info.labels[class].clone(),
-        logit: scores[class],
-        probability: (scores[class] - log_sum).exp(),
-    };
-    let found = log_sum - (scores.len() as f32).ln();
-    let contrast = contrast(forward.activations());
-    let floor = null.map_max.get(method.name()).copied().unwrap_or(0.0).max(f32::MIN_POSITIVE);
-    let mut map = HeatMap {
-        values,
-        unit: method.unit(),
-        method: method.name(),
-        target: ranked(evidence.target.class),
-        against: evidence.target.against.map(ranked),
-        top: best(scores, top).into_iter().map(ranked).collect(),
-        scale: floor,
-        gate: gate(found, contrast, null),
-        evidence: found,
-        contrast,
-        geometry: forward.geometry,
-        number: frame.0,
-        time: frame.1,
-    };
-    map.scale = map.max().max(floor);
-    map
+    let floor = context.null.map_max.get(method.name()).copied().unwrap_or(0.0);
+    context.heat_map(forward, evidence.target, values, method.about(), floor)
 }
 
 /// 0 to 1: whether the network recognises anything, and whether its features differ from cell to cell at all.

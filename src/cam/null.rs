@@ -1,8 +1,8 @@
 //! The null levels: what a model shows on pictures without anything to recognise. Below them the heat is noise.
 
 use super::log_sum_exp;
-use super::methods::ALL;
-use crate::engine::Engine;
+use super::methods::{ALL, Method};
+use crate::engine::{Engine, Evidence};
 use crate::error::Result;
 use crate::frame::Frame;
 use crate::model::metadata::NullLevels;
@@ -16,41 +16,70 @@ const NOISE: [f32; 4] = [0.0, 3.0, 8.0, 20.0];
 const QUANTILE: f32 = 0.95;
 
 /// Runs the model on blank, plain-coloured, shaded and noisy pictures, and takes the evidence that 95 % of them stay
-/// below, the largest contrast and, for each method, the largest value of a map of the best class.
+/// below, the largest contrast and, for each method for video, the largest value of a map of the best class.
 ///
 /// # Errors
 /// Those of the engine.
 pub fn measure(engine: &mut Engine) -> Result<NullLevels> {
-    let mut preprocess = Preprocess::new(&engine.info.preprocessing);
-    let mut input = Input::new(&engine.info.preprocessing);
-    let (width, height) = (engine.info.preprocessing.width, engine.info.preprocessing.height);
     let mut found: Vec<f32> = Vec::new();
     let mut contrast = 0.0f32;
     let mut map_max: BTreeMap<String, f32> = BTreeMap::new();
+    on_blank_pictures(engine, |evidence| {
+        let scores = evidence.forward.scores();
+        contrast = contrast.max(super::contrast(evidence.forward.activations()));
+        found.push(log_sum_exp(scores) - (scores.len() as f32).ln());
+        for method in ALL {
+            let max = map_max.entry(method.name().to_owned()).or_insert(0.0);
+            *max = max.max(hottest(evidence, method));
+        }
+    })?;
+    found.sort_by(f32::total_cmp);
+    let evidence = found[((found.len() - 1) as f32 * QUANTILE).round() as usize];
+    map_max.values_mut().for_each(|max| *max = three_figures(*max));
+    Ok(NullLevels { evidence: round(evidence), contrast: round(contrast), map_max })
+}
+
+/// The null level of one method's map, as [`measure`] takes it: for files that were exported without it.
+///
+/// # Errors
+/// Those of the engine.
+pub fn measure_map(engine: &mut Engine, method: &dyn Method) -> Result<f32> {
+    let mut max = 0.0f32;
+    on_blank_pictures(engine, |evidence| max = max.max(hottest(evidence, method)))?;
+    Ok(three_figures(max))
+}
+
+fn hottest(evidence: &Evidence, method: &dyn Method) -> f32 {
+    let map = method.map(evidence.forward.activations(), evidence.gradients());
+    map.iter().copied().fold(0.0, f32::max)
+}
+
+/// Maps are large or small as the gradients are. So many figures do not depend on how a CPU rounds.
+fn three_figures(level: f32) -> f32 {
+    format!("{level:.2e}").parse().expect("a number's own text is a number")
+}
+
+/// Three decimals say all there is to say.
+fn round(level: f32) -> f32 {
+    (level * 1e3).round() / 1e3
+}
+
+/// Hands out what the best class of each blank picture rests on.
+fn on_blank_pictures(engine: &mut Engine, mut look: impl FnMut(&Evidence)) -> Result<()> {
+    let mut preprocess = Preprocess::new(&engine.info.preprocessing);
+    let mut input = Input::new(&engine.info.preprocessing);
+    let (width, height) = (engine.info.preprocessing.width, engine.info.preprocessing.height);
     let mut random = 1;
     for scene in scenes() {
         for noise in NOISE {
             let frame = picture(width, height, scene, noise, &mut random);
             preprocess.run(&frame, &mut input);
             let forward = engine.forward(&input)?;
-            let scores = forward.scores();
-            contrast = contrast.max(super::contrast(forward.activations()));
-            found.push(log_sum_exp(scores) - (scores.len() as f32).ln());
-            let target = Target::class(best(scores));
-            let evidence = engine.gradients(&forward, target)?;
-            for method in ALL {
-                let map = method.map(forward.activations(), evidence.gradients());
-                let max = map_max.entry(method.name().to_owned()).or_insert(0.0);
-                *max = map.iter().copied().fold(*max, f32::max);
-            }
+            let target = Target::class(best(forward.scores()));
+            look(&engine.gradients(&forward, target)?);
         }
     }
-    found.sort_by(f32::total_cmp);
-    let evidence = found[((found.len() - 1) as f32 * QUANTILE).round() as usize];
-    // Three decimals say all there is to say, and do not depend on how a CPU rounds.
-    let round = |level: f32| (level * 1e3).round() / 1e3;
-    map_max.values_mut().for_each(|max| *max = round(*max));
-    Ok(NullLevels { evidence: round(evidence), contrast: round(contrast), map_max })
+    Ok(())
 }
 
 /// A picture that fades from one colour to another.

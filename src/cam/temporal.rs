@@ -17,7 +17,8 @@ pub struct Follower {
 #[derive(Debug, Clone, Copy)]
 struct State {
     time: Duration,
-    target: usize,
+    /// The class, and the one it is held against.
+    target: (usize, Option<usize>),
     method: &'static str,
     scale: f32,
     gate: f32,
@@ -26,17 +27,18 @@ struct State {
 impl Follower {
     /// Replaces the scale and the gate of `map`, which has those of a still picture, by the followed ones.
     pub fn follow(&mut self, map: &mut HeatMap) {
+        let target = (map.target.class, map.against.as_ref().map(|against| against.class));
         if let Some(last) = self.last {
             let elapsed = map.time.saturating_sub(last.time);
             map.gate = approach(last.gate, map.gate, elapsed, ATTACK);
             // Maps of another class or method have a scale of their own.
-            if (last.target, last.method) == (map.target.class, map.method) {
+            if (last.target, last.method) == (target, map.method) {
                 let pace = if map.scale > last.scale { ATTACK } else { RELEASE };
                 map.scale = approach(last.scale, map.scale, elapsed, pace);
             }
         }
         let HeatMap { time, method, scale, gate, .. } = *map;
-        self.last = Some(State { time, target: map.target.class, method, scale, gate });
+        self.last = Some(State { time, target, method, scale, gate });
     }
 }
 
@@ -57,6 +59,7 @@ mod tests {
             values: ndarray::Array2::zeros((1, 1)),
             unit: Unit::Score,
             method: "grad-cam",
+            signed: true,
             target: Ranked { class: 1, label: String::new(), logit: 0.0, probability: 0.0 },
             against: None,
             top: Vec::new(),
@@ -64,6 +67,7 @@ mod tests {
             gate,
             evidence: 0.0,
             contrast: 0.0,
+            drop_test: None,
             geometry: Geometry { width: 1, height: 1, seen },
             number: 0,
             time: Duration::from_millis(ms),
@@ -102,5 +106,10 @@ mod tests {
         other.target.class = 2;
         follower.follow(&mut other);
         assert_eq!(other.scale, 1.0);
+        let mut contrast = map(66, 3.0, 1.0);
+        contrast.target.class = 2;
+        contrast.against = Some(contrast.target.clone());
+        follower.follow(&mut contrast);
+        assert_eq!(contrast.scale, 3.0);
     }
 }

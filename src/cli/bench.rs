@@ -30,6 +30,9 @@ pub struct Bench {
     /// Frames that are measured
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     iterations: u32,
+    /// Any of the methods of `live`
+    #[arg(long, value_name = "NAME", default_value = "grad-cam")]
+    method: String,
     #[command(flatten)]
     model: ModelArgs,
     /// As JSON
@@ -42,6 +45,7 @@ pub struct Bench {
 struct Report {
     source: String,
     model: String,
+    method: String,
     threads: u16,
     iterations: u32,
     /// Milliseconds.
@@ -63,7 +67,7 @@ impl Bench {
             return Err(Error::input(&self.source, "the bench runs on demo, demo:mjpeg or demo:yuyv").into());
         };
         let mut source = Demo::new(format, Pace::Free { clock });
-        let method = methods::find("grad-cam")?;
+        let method = methods::find(&self.method)?;
         let mut explainer = Explainer::new(self.model.engine()?, Selector::default())?.following();
         let mut raw = RawFrame::new();
         let mut decoder = Decoder::new();
@@ -101,6 +105,7 @@ impl Bench {
         let report = Report {
             source: self.source,
             model: explainer.info().file.clone(),
+            method: self.method,
             threads: self.model.threads,
             iterations: self.iterations,
             heatmap_share: median(stages.heatmap) / median(stages.forward),
@@ -122,7 +127,8 @@ impl Bench {
 
 fn print(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
     let Report { stages, .. } = report;
-    writeln!(out, "{} on {}, {} threads, {} frames", report.model, report.source, report.threads, report.iterations)?;
+    let Report { model, source, method, threads, iterations, .. } = report;
+    writeln!(out, "{model} on {source}, {method}, {threads} threads, {iterations} frames")?;
     print_stages(out, stages)?;
     writeln!(out, "  heat map / forward {:.2} %", report.heatmap_share * 100.0)?;
     writeln!(

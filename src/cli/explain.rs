@@ -2,8 +2,8 @@
 
 use super::model::ModelArgs;
 use super::view::ViewArgs;
-use super::{FAILURE, PARTLY, SUCCESS, say};
-use crate::cam::methods::{self, Method};
+use super::{FAILURE, INTERRUPTED, PARTLY, SUCCESS, say};
+use crate::cam::methods::{self, AnyMethod};
 use crate::error::{Error, Result};
 use crate::overlay::{Canvas, Look, Overlay};
 use crate::pipeline::explainer::Explainer;
@@ -17,6 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::HashSet;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::process;
 use std::time::Instant;
 
 #[derive(Args, Debug)]
@@ -31,9 +32,10 @@ pub struct Explain {
     model: ModelArgs,
     #[command(flatten)]
     view: ViewArgs,
-    /// Keep what speaks against the class: negative values in the map, a second colour in the overlay
+    /// Try the map: how far the score falls when the hot cells are greyed, against as many cells at random (nine more
+    /// forward passes for each picture)
     #[arg(long)]
-    signed: bool,
+    drop_test: bool,
     /// Also print the results to standard output, one JSON object a line
     #[arg(long)]
     json: bool,
@@ -41,7 +43,11 @@ pub struct Explain {
 
 impl Explain {
     pub fn run(self) -> anyhow::Result<u8> {
-        let method = methods::find(&self.view.method)?;
+        ctrlc::set_handler(|| process::exit(INTERRUPTED))?;
+        let method = methods::find_any(&self.view.method)?;
+        if self.view.signed && !method.about().signed {
+            return Err(Error::input("--signed", unsigned(method)).into());
+        }
         let engine = self.model.engine()?;
         let target = self.view.target(&engine.info)?;
         let mut work = Work {
@@ -58,7 +64,7 @@ impl Explain {
         std::fs::create_dir_all(&self.output)
             .map_err(|error| Error::output(&self.output, format!("cannot be made: {error}")))?;
 
-        let bar = self.progress(pictures.len());
+        let bar = self.progress(pictures.len(), method);
         let mut done = 0;
         for picture in &pictures {
             match work.picture(picture) {
@@ -111,8 +117,9 @@ impl Explain {
         (pictures, failed)
     }
 
-    fn progress(&self, pictures: usize) -> ProgressBar {
-        if pictures < 2 || !std::io::stderr().is_terminal() {
+    fn progress(&self, pictures: usize, method: AnyMethod) -> ProgressBar {
+        // A method that runs the network many times has a bar for each picture.
+        if pictures < 2 || matches!(method, AnyMethod::Still(_)) || !std::io::stderr().is_terminal() {
             return ProgressBar::hidden();
         }
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left");
@@ -120,10 +127,15 @@ impl Explain {
     }
 }
 
+/// Why a method has nothing to show with `--signed`.
+fn unsigned(method: AnyMethod) -> String {
+    format!("values below 0 do not speak against the class in {} maps", method.about().title)
+}
+
 /// What is used for one picture after another.
 struct Work<'a> {
     explainer: Explainer,
-    method: &'static dyn Method,
+    method: AnyMethod,
     overlay: Overlay,
     canvas: Canvas,
     /// Names of results that are taken.
@@ -139,12 +151,22 @@ impl Work<'_> {
         let frame = image::load(path)?;
         let mut times = TimesReport::default();
         times.add(Stage::Decode, start.elapsed());
-        let (map, stages) = self.explainer.explain(&frame, self.method)?;
+        let runs = self.runs(path);
+        let mut tell = |done: usize, of: usize| {
+            runs.set_length(of as u64);
+            runs.set_position(done as u64);
+        };
+        let explained = self.explainer.explain_still(&frame, self.method, &mut tell);
+        runs.finish_and_clear();
+        let (mut map, stages) = explained?;
+        if self.arguments.drop_test {
+            map.drop_test = self.explainer.drop_test(&map, || true)?;
+        }
         stages.into_iter().for_each(|(stage, duration)| times.add(stage, duration));
 
-        let Explain { signed, view, output, .. } = self.arguments;
+        let Explain { view, output, .. } = self.arguments;
         let start = Instant::now();
-        let look = Look { colormap: view.colormap, signed: *signed, ..Look::default() };
+        let look = Look { colormap: view.colormap, signed: view.signed, ..Look::default() };
         self.overlay.draw(&frame, Some(&map), &look, None, &mut self.canvas);
         times.add(Stage::Overlay, start.elapsed());
 
@@ -158,10 +180,20 @@ impl Work<'_> {
             ));
         }
         files::write(&beside("overlay.png"), |out| files::png(out, &self.canvas.to_rgb(), frame.width, frame.height))?;
-        let values = if *signed { map.values } else { map.values.mapv(|value| value.max(0.0)) };
+        let values = if view.signed { map.values } else { map.values.mapv(|value| value.max(0.0)) };
         files::write(&beside("map.npy"), |out| files::npy(out, &values))?;
         files::write(&beside("json"), |out| files::json(out, &report))?;
         Ok(report)
+    }
+
+    /// The progress of a method that runs the network many times, for whoever watches.
+    fn runs(&self, path: &Path) -> ProgressBar {
+        if !matches!(self.method, AnyMethod::Still(_)) || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs, {eta} left  {msg}");
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        ProgressBar::new(0).with_style(style.expect("the template is a constant")).with_message(name)
     }
 
     /// The file's name without its ending; where that is taken, with its ending, then with a number.

@@ -2,7 +2,7 @@
 
 use super::model::ModelArgs;
 use super::view::ViewArgs;
-use super::{SUCCESS, print_stages, say};
+use super::{INTERRUPTED, SUCCESS, print_stages, say};
 use crate::cam::methods;
 use crate::clock::SystemClock;
 use crate::model::Info;
@@ -24,8 +24,6 @@ use std::time::{Duration, Instant};
 
 /// How often a run without window and JSON says that it lives.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
-/// What a shell says of a program that SIGINT ended.
-const INTERRUPTED: i32 = 130;
 
 #[derive(Args, Debug)]
 pub struct Live {
@@ -71,6 +69,7 @@ pub struct Live {
 
 impl Live {
     pub fn run(self, start: Instant) -> anyhow::Result<u8> {
+        let method = methods::find(&self.view.method)?;
         let shutdown = Shutdown::new();
         stop_on_signals(&shutdown)?;
         let clock = Arc::new(SystemClock::new());
@@ -81,15 +80,14 @@ impl Live {
             fps: self.fps,
         };
         let source = source::open(&self.source()?, &request, clock.clone(), shutdown.clone())?;
-        let method = methods::find(&self.view.method)?;
         let engine = self.model.engine()?;
         let locked = self.view.target(&engine.info)?;
-        let info = engine.info.clone();
         let explainer = Explainer::new(engine, Selector::new(locked))?.following();
+        let (info, coinciding) = (explainer.info().clone(), explainer.coinciding());
         let controls = Controls { method, locked, frozen: None };
         let stages = live::run(source, explainer, controls, clock, shutdown, |view| match self.headless {
             true => self.headless(view, &info),
-            false => self.window(view, &info, start),
+            false => self.window(view, &info, coinciding, start),
         })?;
         if self.stats {
             print_stages(&mut std::io::stderr().lock(), &stages)?;
@@ -107,9 +105,22 @@ impl Live {
         }))
     }
 
-    fn window(&self, view: View, info: &Info, start: Instant) -> anyhow::Result<()> {
-        let look = Look { colormap: self.view.colormap, opacity: self.opacity, flip: self.flip, ..Look::default() };
-        let settings = Settings { look, sync: self.sync, snapshots: self.snapshots.clone(), roi: self.view.roi, start };
+    fn window(
+        &self,
+        view: View,
+        info: &Info,
+        coinciding: Vec<Vec<&'static str>>,
+        start: Instant,
+    ) -> anyhow::Result<()> {
+        let look = Look {
+            colormap: self.view.colormap,
+            opacity: self.opacity,
+            flip: self.flip,
+            signed: self.view.signed,
+            ..Look::default()
+        };
+        let (sync, snapshots, roi) = (self.sync, self.snapshots.clone(), self.view.roi);
+        let settings = Settings { look, sync, snapshots, roi, coinciding, start };
         Screen::new(info, settings).run(view, "gradcam")
     }
 
@@ -131,9 +142,9 @@ impl Live {
                 writeln!(out)?;
             } else if now - said >= SIGN_OF_LIFE {
                 said = now;
-                let target = &result.map.target;
+                let (target, score) = (result.map.title(), result.map.score());
                 let (network, camera) = (network.per_second(now), view.camera_fps());
-                say(&format!("{} {:.2}, network {network:.1} fps, camera {camera:.1} fps", target.label, target.logit));
+                say(&format!("{target} {score:.2}, network {network:.1} fps, camera {camera:.1} fps"));
             }
         }
         Ok(())

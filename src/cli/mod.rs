@@ -21,6 +21,8 @@ pub const SUCCESS: u8 = 0;
 pub const PARTLY: u8 = 1;
 /// Nothing could be done: wrong usage, unreadable input, no device.
 pub const FAILURE: u8 = 2;
+/// What a shell says of a program that SIGINT ended.
+const INTERRUPTED: i32 = 130;
 
 /// Shows, live, where a neural network looks.
 ///

@@ -12,12 +12,16 @@ pub struct ViewArgs {
     /// Class number or label to explain, or two with a minus sign between them for the contrast [default: the best class]
     #[arg(long, value_name = "CLASS[-CLASS]")]
     pub target: Option<String>,
-    /// grad-cam, grad-cam++
+    /// How the map is made: grad-cam, grad-cam++, hires-cam, xgrad-cam, layer-cam, element-wise, eigen-cam,
+    /// eigen-grad-cam; for `explain` also score-cam, ablation-cam, which run the network many times
     #[arg(long, value_name = "NAME", default_value = "grad-cam")]
     pub method: String,
     /// Colour map: turbo, viridis, inferno, magma, cividis, jet
     #[arg(long, value_name = "NAME", default_value_t = Colormap::default())]
     pub colormap: Colormap,
+    /// Keep what speaks against the class: negative values in a second colour
+    #[arg(long)]
+    pub signed: bool,
     /// Region of interest in pixels; its share of the heat is reported
     #[arg(long, value_name = "X,Y,W,H", value_parser = parse_roi)]
     pub roi: Option<Rect>,

@@ -1,6 +1,7 @@
 //! Input → Forward (scores, feature maps), and Forward + Target → Evidence (gradients), on the CPU by tract.
 
 mod plan;
+mod properties;
 mod verify;
 
 use crate::error::{Error, Result};
@@ -9,8 +10,9 @@ use crate::model::{Info, Model};
 use crate::onnx::{Graph, TARGET};
 use crate::preprocess::Input;
 use crate::target::Target;
-use ndarray::{ArrayView1, ArrayView3, Axis, Ix2, Ix4};
+use ndarray::{Array1, ArrayView1, ArrayView3, Axis, Ix2, Ix4};
 use plan::Plan;
+pub use properties::Properties;
 use tract_linalg::multithread::Executor;
 use tract_onnx::prelude::*;
 
@@ -59,6 +61,8 @@ pub struct Engine {
     pub info: Info,
     /// How far the head that the file brought is from the derived one: the relative L2 difference of their gradients.
     pub stored_head_error: Option<f64>,
+    /// What holds for every picture.
+    pub properties: Properties,
     backbone: Plan,
     tail: Plan,
     head: Plan,
@@ -102,6 +106,7 @@ impl Engine {
         Ok(Engine {
             info: model.info.clone(),
             stored_head_error,
+            properties: Properties::of(model, &mut head)?,
             tail_inputs: sources(&parts.tail)?,
             head_inputs: sources(&parts.head)?,
             backbone: Plan::new(&parts.backbone, &executor)?,
@@ -147,6 +152,23 @@ impl Engine {
             return Err(Error::model(&self.info.file, "its scores are not finite numbers for this picture"));
         }
         Ok(forward)
+    }
+
+    /// The scores `[C]` that other activations `[K, h, w]` would give, with the bypass wires of `forward`: a run of the
+    /// tail alone.
+    ///
+    /// # Errors
+    /// [`Error::Model`] where tract fails, or the scores are not finite.
+    pub fn scores_at(&mut self, forward: &Forward, activations: ArrayView3<f32>) -> Result<Array1<f32>> {
+        let mut crossing = forward.crossing.clone();
+        crossing[0] = Tensor::from(activations.insert_axis(Axis(0)).to_owned()).into_tvalue();
+        let inputs = self.tail_inputs.iter().flatten().map(|index| crossing[*index].clone()).collect();
+        let scores = self.tail.run(inputs)?.remove(0);
+        let scores = Forward { geometry: forward.geometry, scores, crossing }.scores().to_owned();
+        match scores.iter().all(|score| score.is_finite()) {
+            true => Ok(scores),
+            false => Err(Error::model(&self.info.file, "its scores are not finite numbers without one of its maps")),
+        }
     }
 
     /// Runs the gradient head, or takes its last result where only the target matters and is the same.

@@ -4,38 +4,18 @@ use crate::onnx::cost::multiply_adds;
 use crate::onnx::graph::{ElementType, Facts, Graph, Node};
 use std::collections::HashSet;
 
-/// Operators that follow a convolution without changing what a cell means. The target layer reaches behind them.
-const PASSES: [&str; 30] = [
-    "BatchNormalization",
-    "InstanceNormalization",
-    "LayerNormalization",
-    "GroupNormalization",
-    "Relu",
-    "LeakyRelu",
-    "PRelu",
-    "Elu",
-    "Selu",
-    "Celu",
-    "Clip",
-    "Sigmoid",
-    "HardSigmoid",
-    "HardSwish",
-    "Tanh",
-    "Softplus",
-    "Softsign",
-    "Mish",
-    "Gelu",
-    "Erf",
-    "Exp",
-    "Div",
-    "Add",
-    "Sub",
-    "Mul",
-    "Sum",
-    "Concat",
-    "Identity",
-    "Dropout",
-    "Cast",
+/// Operators behind which a cell is not what it was.
+const POOLS: [&str; 10] = [
+    "AveragePool",
+    "GlobalAveragePool",
+    "GlobalLpPool",
+    "GlobalMaxPool",
+    "MaxPool",
+    "ReduceL2",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceSum",
 ];
 
 /// Operators that multiply by weights: behind the last convolution they make scores from features.
@@ -194,18 +174,21 @@ fn is_spatial(facts: &Facts, wire: &str) -> bool {
         .is_some_and(|fact| fact.kind == ElementType::F32 && fact.shape.len() == 4 && fact.shape[2] * fact.shape[3] > 1)
 }
 
-/// The last wire that is reached from a convolution over operators that keep the cells.
+/// The last feature maps of the convolution's cells that are reached from it without a pooling or reduction. The way may
+/// leave the form of maps and come back, as for a normalisation of channels that are turned to the end.
 fn follow(graph: &Graph, convolution: usize, needed: &HashSet<usize>, facts: &Facts) -> String {
     let start = &graph.nodes[convolution].outputs[0];
     let cells = &facts[start].shape[2..];
     let mut reached: HashSet<&str> = HashSet::from([start.as_str()]);
     let mut last = start;
     for (at, node) in graph.nodes.iter().enumerate().skip(convolution + 1) {
+        let reads = node.inputs.iter().any(|input| reached.contains(input.as_str()));
+        if !reads || !needed.contains(&at) || POOLS.contains(&node.op.as_str()) {
+            continue;
+        }
+        reached.extend(node.outputs.iter().map(String::as_str));
         let wire = &node.outputs[0];
-        let keeps = PASSES.contains(&node.op.as_str())
-            && facts.get(wire).is_some_and(|f| f.shape.len() == 4 && f.shape[2..] == *cells);
-        if needed.contains(&at) && keeps && node.inputs.iter().any(|input| reached.contains(input.as_str())) {
-            reached.insert(wire);
+        if is_spatial(facts, wire) && facts[wire].shape[2..] == *cells {
             last = wire;
         }
     }

@@ -23,6 +23,16 @@ pub enum ColourOrder {
     Bgr,
 }
 
+impl ColourOrder {
+    /// Which of red, green, blue (0, 1, 2) the network's plane `plane` holds.
+    pub fn channel(self, plane: usize) -> usize {
+        match self {
+            ColourOrder::Rgb => plane,
+            ColourOrder::Bgr => 2 - plane,
+        }
+    }
+}
+
 /// How a frame is brought to the network's size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

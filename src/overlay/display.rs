@@ -5,12 +5,15 @@ use super::heat::presence;
 use super::pen::{AMBER, Align, BODY, GREEN, GREY, Pen, RED, SLATE, SMALL, WHITE};
 use super::text::Text;
 use super::{Canvas, Hud, Look, State, help};
-use crate::cam::Unit;
+use crate::cam::drop_test::DropTest;
+use crate::cam::{Ranked, Unit};
 use crate::kernels::blend::Tint;
 use std::time::Duration;
 
 /// Below this gate the network recognises nothing.
 const RECOGNISED: f32 = 0.1;
+/// Text size of what is explained, in units.
+const TITLE: f32 = 16.0;
 
 /// Draws the display. `colours` are those of the heat, cold to hot.
 pub fn draw(hud: &Hud, look: &Look, colours: &[[u8; 3]; 256], text: &mut Text, canvas: &mut Canvas) {
@@ -32,30 +35,30 @@ pub fn draw(hud: &Hud, look: &Look, colours: &[[u8; 3]; 256], text: &mut Text, c
     }
 }
 
-/// Top left: the target, the best classes with bars, method and layer.
+/// Top left: the target, the best classes with bars, method, layer, and the drop test where there is one.
 fn classes(pen: &mut Pen, hud: &Hud) {
     let (margin, pad, step) = (pen.px(10.0), pen.px(9.0), pen.px(20.0));
-    let (title, foot) = (pen.px(24.0), pen.px(17.0));
+    let (heading, foot) = (pen.px(24.0), pen.px(17.0));
     let rows = hud.top.len().min(3) as i32;
-    let width = pen.px(236.0);
-    let panel = Area { x: margin, y: margin, width, height: 2 * pad + title + rows * step + foot };
+    let recognised = hud.gate >= RECOGNISED;
+    let (lines, colour) = title(pen, hud, recognised, pen.px(236.0) - 2 * pad);
+    let feet: Vec<String> = feet(hud).collect();
+    let title = heading + (lines.len() as i32 - 1) * step;
+    let height = 2 * pad + title + rows * step + feet.len() as i32 * foot;
+    let panel = Area { x: margin, y: margin, width: pen.px(236.0), height };
     pen.panel(panel);
     let inner = panel.shrink(pad);
 
-    let recognised = hud.gate >= RECOGNISED;
-    let mut line = Area { height: title - pen.px(4.0), ..inner };
-    if hud.locked {
-        line.width -= pen.badge(line, "locked", AMBER) + pen.px(6.0);
+    for (at, words) in lines.iter().enumerate() {
+        let mut line = Area { y: inner.y + at as i32 * step, height: heading - pen.px(4.0), ..inner };
+        if hud.locked && at == 0 {
+            line.width -= pen.badge(line, "locked", AMBER) + pen.px(6.0);
+        }
+        pen.line(line, words, TITLE, colour, Align::Left);
     }
-    let (words, colour) = match &hud.target {
-        None => ("waiting for the first map", GREY),
-        Some(_) if !recognised => ("nothing recognised", GREY),
-        Some(target) => (target.label.as_str(), WHITE),
-    };
-    pen.line(line, words, 16.0, colour, Align::Left);
 
     for (rank, class) in hud.top.iter().take(3).enumerate() {
-        let targeted = hud.target.as_ref().is_some_and(|target| target.class == class.class);
+        let is = |other: &Option<Ranked>| other.as_ref().is_some_and(|other| other.class == class.class);
         let row = Area { y: inner.y + title + rank as i32 * step, height: step - pen.px(3.0), ..inner };
         let number = Area { width: pen.px(14.0), ..row };
         pen.line(number, ["1", "2", "3"][rank], SMALL, GREY, Align::Left);
@@ -64,8 +67,10 @@ fn classes(pen: &mut Pen, hud: &Hud) {
         let filled = (track.width as f32 * class.probability.clamp(0.0, 1.0)).round() as i32;
         let fill = if !recognised {
             GREY
-        } else if targeted {
+        } else if is(&hud.target) {
             AMBER
+        } else if is(&hud.against) {
+            RED
         } else {
             SLATE
         };
@@ -77,9 +82,35 @@ fn classes(pen: &mut Pen, hud: &Hud) {
         pen.line(label, &class.label, BODY, colour, Align::Left);
         pen.line(words, &percent, BODY, colour, Align::Right);
     }
-    let line = Area { y: inner.y + title + rows * step + pen.px(2.0), height: foot, ..inner };
-    let words = if hud.layer.is_empty() { hud.method.clone() } else { format!("{} · {}", hud.method, hud.layer) };
-    pen.line(line, &words, SMALL, GREY, Align::Left);
+    for (at, words) in feet.iter().enumerate() {
+        let y = inner.y + title + rows * step + pen.px(2.0) + at as i32 * foot;
+        pen.line(Area { y, height: foot, ..inner }, words, SMALL, GREY, Align::Left);
+    }
+}
+
+/// What is explained, in two lines where a contrast does not fit in one, and its colour.
+fn title(pen: &mut Pen, hud: &Hud, recognised: bool, room: i32) -> (Vec<String>, [u8; 3]) {
+    let Some(target) = &hud.target else { return (vec!["waiting for the first map".to_owned()], GREY) };
+    let locked = if hud.locked { pen.width("locked", SMALL) + pen.px(18.0) } else { 0 };
+    match &hud.against {
+        _ if !recognised => (vec!["nothing recognised".to_owned()], GREY),
+        None => (vec![target.label.clone()], WHITE),
+        Some(against) => {
+            let line = format!("{} − {}", target.label, against.label);
+            let fits = pen.width(&line, TITLE) <= room - locked;
+            let two = || vec![target.label.clone(), format!("− {}", against.label)];
+            (if fits { vec![line] } else { two() }, WHITE)
+        }
+    }
+}
+
+/// Small print below the classes.
+fn feet(hud: &Hud) -> impl Iterator<Item = String> {
+    let drop_test = hud.drop_test.filter(|_| hud.state == State::Frozen);
+    let falls = |test: DropTest| format!("drop test {}, random {}", number(test.masked), number(test.random));
+    let drop_test = drop_test.map(falls);
+    let named = |text: &String| (!text.is_empty()).then(|| text.clone());
+    [named(&hud.method), named(&hud.layer), drop_test].into_iter().flatten()
 }
 
 /// Top right: whether the picture moves.

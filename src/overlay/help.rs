@@ -3,7 +3,7 @@
 use super::canvas::Area;
 use super::pen::{AMBER, Align, BODY, Pen, WHITE};
 
-const KEYS: [(&str, &str); 11] = [
+const KEYS: [(&str, &str); 12] = [
     ("space", "freeze the picture"),
     ("1 2 3", "explain and lock that class"),
     ("0", "unlock: follow the best class"),
@@ -11,6 +11,7 @@ const KEYS: [(&str, &str); 11] = [
     ("c", "next colour map"),
     ("+ −", "more or less opaque"),
     ("o", "heat on or off"),
+    ("n", "negative evidence on or off"),
     ("f", "mirror the picture"),
     ("s", "save a snapshot"),
     ("h", "close this list"),
@@ -18,7 +19,7 @@ const KEYS: [(&str, &str); 11] = [
 ];
 
 pub fn draw(pen: &mut Pen) {
-    let (pad, step, keys) = (pen.px(14.0), pen.px(22.0), pen.px(72.0));
+    let (pad, step, keys) = (pen.px(14.0), pen.px(21.0), pen.px(72.0));
     let mut panel = pen.centred(pen.px(310.0), 2 * pad + KEYS.len() as i32 * step);
     // Between the classes above and a message below, where the canvas has that much room.
     panel.y += pen.px(32.0);

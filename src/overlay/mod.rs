@@ -35,7 +35,8 @@ pub struct Look {
     pub heat: bool,
     /// Left and right swapped, as in a mirror.
     pub flip: bool,
-    /// What speaks against the class is shown too, in blue; red speaks for it. The colour map is not used.
+    /// What speaks against the class is shown too, in blue; red speaks for it. The colour map is not used. Maps whose
+    /// values below 0 say nothing against the class are shown as without it.
     pub signed: bool,
 }
 
@@ -47,12 +48,18 @@ impl Default for Look {
 
 /// The largest opacity (0 to 1) that any pixel gets when `map` is drawn with `look`.
 pub fn max_opacity(map: &HeatMap, look: &Look) -> f32 {
+    let look = &suited(look, Some(map));
     if !look.heat {
         return 0.0;
     }
     let hottest = map.values.iter().map(|value| if look.signed { value.abs() } else { *value }).fold(0.0, f32::max);
     let heat = if hottest > 0.0 { (hottest / map.scale).min(1.0) } else { 0.0 };
     strength(map, look) * presence(heat)
+}
+
+/// `look` as it is for a map.
+fn suited(look: &Look, map: Option<&HeatMap>) -> Look {
+    Look { signed: look.signed && map.is_none_or(|map| map.signed), ..*look }
 }
 
 /// The opacity of full heat.
@@ -89,6 +96,7 @@ impl Overlay {
         if canvas.pixels.is_empty() {
             return;
         }
+        let look = &suited(look, map);
         self.picture.plan(frame, factor);
         self.heat.choose_colours(look);
         let seen = map.map(|map| Seen::new(&map.geometry, look.flip, (canvas.width, canvas.height)));

@@ -1,16 +1,19 @@
 //! Frame → HeatMap: the middle of a frame's way as one step, for stills and video alike.
 
 use super::stats::Stage;
-use crate::cam::methods::Method;
+use crate::cam::drop_test::{DropTest, drop_test};
+use crate::cam::layers::combine;
+use crate::cam::methods::{self, About, AnyMethod, Method};
 use crate::cam::temporal::Follower;
-use crate::cam::{HeatMap, heat_map};
-use crate::engine::Engine;
+use crate::cam::{Context, HeatMap, Unit, null};
+use crate::engine::{Engine, Forward, Properties};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::model::Info;
 use crate::model::metadata::NullLevels;
 use crate::preprocess::{Input, Preprocess};
 use crate::target::{Selector, Target};
+use ndarray::Array2;
 use std::time::{Duration, Instant};
 
 /// How many classes are ranked.
@@ -19,35 +22,78 @@ const TOP: usize = 3;
 /// How long each stage took.
 pub type Times = [(Stage, Duration); 3];
 
-/// Explains frames with one model.
+/// Explains frames with one model, at one target layer or several.
 pub struct Explainer {
-    engine: Engine,
+    /// The first layer's, whose scores count; then one for each further layer.
+    layers: Vec<Layer>,
+    /// Of the first, with the names of all layers.
+    info: Info,
     preprocess: Preprocess,
     input: Input,
-    null: NullLevels,
     /// Which class is explained.
     pub selector: Selector,
     /// Steadies scale and gate over a video; `None` for stills.
     follower: Option<Follower>,
 }
 
+/// The model cut at one layer, and what it shows on pictures of nothing.
+struct Layer {
+    engine: Engine,
+    null: NullLevels,
+}
+
+impl Layer {
+    fn new(engine: Engine) -> Result<Layer> {
+        let null = engine.info.null_levels.clone();
+        let null = null.ok_or_else(|| Error::model(&engine.info.file, "its null levels have not been measured"))?;
+        Ok(Layer { engine, null })
+    }
+
+    /// The null level of a method's map. One that the file does not hold is that of a method with the same map, or is
+    /// measured now, once.
+    fn level(&mut self, method: &dyn Method) -> Result<f32> {
+        let groups = methods::coinciding(self.engine.properties);
+        let same = methods::with_coinciding(&groups, method.name());
+        if let Some(level) = same.iter().find_map(|name| self.null.map_max.get(*name)) {
+            return Ok(*level);
+        }
+        log::info!("{}: measuring the null level of {}", self.engine.info.file, method.name());
+        let level = null::measure_map(&mut self.engine, method)?;
+        self.null.map_max.insert(method.name().to_owned(), level);
+        Ok(level)
+    }
+}
+
 impl Explainer {
-    /// `null` are the model's null levels; they are in the engine's info, or measured.
+    /// Explains at the target layer of `engine`.
     ///
     /// # Errors
-    /// [`Error::Model`] where the null levels are not known.
+    /// [`Error::Model`] where the engine's info has no null levels.
     pub fn new(engine: Engine, selector: Selector) -> Result<Explainer> {
-        let info = &engine.info;
-        let null = info.null_levels.clone();
-        let null = null.ok_or_else(|| Error::model(&info.file, "its null levels have not been measured"))?;
+        let info = engine.info.clone();
         Ok(Explainer {
             preprocess: Preprocess::new(&info.preprocessing),
             input: Input::new(&info.preprocessing),
-            null,
+            layers: vec![Layer::new(engine)?],
+            info,
             selector,
             follower: None,
-            engine,
         })
+    }
+
+    /// Explains at the target layer of `engine` too, which runs the same classifier: the maps of all layers become one
+    /// (see [`combine`]). Scores, gate and drop test stay those of the first engine. Each layer costs a forward pass.
+    ///
+    /// # Errors
+    /// [`Error::Model`] where the engine's info has no null levels, or is that of another classifier.
+    pub fn and(mut self, engine: Engine) -> Result<Explainer> {
+        let (first, other) = (&self.info, &engine.info);
+        if (first.classes(), &first.preprocessing) != (other.classes(), &other.preprocessing) {
+            return Err(Error::model(&other.file, format!("is not the same classifier as {}", first.file)));
+        }
+        self.info.layer.wire = format!("{},{}", first.layer.wire, other.layer.wire);
+        self.layers.push(Layer::new(engine)?);
+        Ok(self)
     }
 
     /// For frames that follow one another.
@@ -56,8 +102,18 @@ impl Explainer {
         self
     }
 
+    /// What is known of the model; the wires of several layers stand with commas between them.
     pub fn info(&self) -> &Info {
-        &self.engine.info
+        &self.info
+    }
+
+    /// Groups of methods that give the same map here, by name.
+    pub fn coinciding(&self) -> Vec<Vec<&'static str>> {
+        let all = |holds: fn(Properties) -> bool| self.layers.iter().all(|layer| holds(layer.engine.properties));
+        methods::coinciding(Properties {
+            uniform_gradients: all(|properties| properties.uniform_gradients),
+            non_negative: all(|properties| properties.non_negative),
+        })
     }
 
     /// Explains one frame.
@@ -65,14 +121,74 @@ impl Explainer {
     /// # Errors
     /// Those of the engine.
     pub fn explain(&mut self, frame: &Frame, method: &dyn Method) -> Result<(HeatMap, Times)> {
+        let levels = self.layers.iter_mut().map(|layer| layer.level(method)).collect::<Result<Vec<f32>>>()?;
+        self.run(frame, method.about(), &levels, |engine, _, forward, target| {
+            let evidence = engine.gradients(forward, target)?;
+            Ok(method.map(forward.activations(), evidence.gradients()))
+        })
+    }
+
+    /// Explains one still with a method of either kind. Methods for stills have no null level: the gate is the same, but
+    /// full heat is always the map's maximum. `progress` is told how many runs of them are done, and of how many.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn explain_still(
+        &mut self,
+        frame: &Frame,
+        method: AnyMethod,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<(HeatMap, Times)> {
+        match method {
+            AnyMethod::Live(method) => self.explain(frame, method),
+            AnyMethod::Still(method) => {
+                let levels = vec![0.0; self.layers.len()];
+                self.run(frame, method.about(), &levels, |engine, input, forward, target| {
+                    method.map(engine, input, forward, target, progress)
+                })
+            }
+        }
+    }
+
+    /// What hiding the hot cells of `map` does to the score, where `map` explains the last frame that was explained; see
+    /// [`drop_test`]. `go_on` is asked before each of the nine forward passes.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn drop_test(&mut self, map: &HeatMap, go_on: impl Fn() -> bool) -> Result<Option<DropTest>> {
+        drop_test(&mut self.layers[0].engine, &self.input, map, go_on)
+    }
+
+    /// `map_of` makes the map of one layer, whose null levels are `levels`.
+    fn run(
+        &mut self,
+        frame: &Frame,
+        about: &About,
+        levels: &[f32],
+        mut map_of: impl FnMut(&mut Engine, &Input, &Forward, Target) -> Result<Array2<f32>>,
+    ) -> Result<(HeatMap, Times)> {
         let start = Instant::now();
         self.preprocess.run(frame, &mut self.input);
         let preprocessed = Instant::now();
-        let forward = self.engine.forward(&self.input)?;
+        let input = &self.input;
+        let passes =
+            self.layers.iter_mut().map(|layer| layer.engine.forward(input)).collect::<Result<Vec<Forward>>>()?;
         let classified = Instant::now();
-        let target: Target = self.selector.choose(forward.scores(), frame.time);
-        let evidence = self.engine.gradients(&forward, target)?;
-        let mut map = heat_map(&evidence, method, &self.engine.info, &self.null, TOP, (frame.number, frame.time));
+        let target: Target = self.selector.choose(passes[0].scores(), frame.time);
+        let mut maps = Vec::with_capacity(passes.len());
+        for ((layer, forward), level) in self.layers.iter_mut().zip(&passes).zip(levels) {
+            maps.push((map_of(&mut layer.engine, input, forward, target)?, *level));
+        }
+        let null = &self.layers[0].null;
+        let context = Context { info: &self.info, null, top: TOP, frame: (frame.number, frame.time) };
+        let mut map = if maps.len() == 1 {
+            let (values, level) = maps.remove(0);
+            context.heat_map(&passes[0], target, values, about, level)
+        } else {
+            let (values, scale) = combine(&maps);
+            let about = About { unit: Unit::Relative, signed: false, ..*about };
+            context.heat_map(&passes[0], target, values, &about, scale)
+        };
         if let Some(follower) = &mut self.follower {
             follower.follow(&mut map);
         }

@@ -199,7 +199,7 @@ impl Pool {
     }
 }
 
-/// Explains the newest frame, or the frozen one whenever the controls change.
+/// Explains the newest frame, or the frozen one whenever the controls change, and then with a drop test.
 fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Shared) -> Result<()> {
     let _the_run_ends = AtEnd(|| {
         shared.shutdown.request();
@@ -228,11 +228,20 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
             },
         };
         obeyed = Some(revision);
-        let (map, times) = explainer.explain(&frame, controls.method)?;
+        let (mut map, times) = explainer.explain(&frame, controls.method)?;
         let mut stats = lock(&shared.stats);
         times.iter().for_each(|(stage, duration)| stats.0.record(*stage, *duration));
         drop(stats);
-        if explained.send(Explained { frame, map, times }).is_err() {
+        if explained.send(Explained { frame: Arc::clone(&frame), map: map.clone(), times }).is_err() {
+            break;
+        }
+        if controls.frozen.is_none() {
+            continue;
+        }
+        // The drop test takes nine forward passes: the map does not wait for it, and other wishes do not either.
+        let unchanged = || lock(&shared.controls).0 == revision && !shared.shutdown.requested();
+        map.drop_test = explainer.drop_test(&map, unchanged)?;
+        if map.drop_test.is_some() && explained.send(Explained { frame, map, times }).is_err() {
             break;
         }
     }

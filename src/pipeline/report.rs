@@ -17,7 +17,7 @@ pub struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frame: Option<FrameReport>,
     pub model: String,
-    /// The target layer's wire in the classifier.
+    /// The target layer's wire in the classifier; several with commas between them.
     pub layer: String,
     pub method: &'static str,
     pub target: TargetReport,
@@ -45,6 +45,33 @@ pub struct FrameReport {
 pub struct TargetReport {
     pub class: usize,
     pub label: String,
+    /// The class that it is held against, in a contrast.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub against: Option<AgainstReport>,
+    /// The explained number: the class's score, less that of the other class in a contrast.
+    pub score: f32,
+    /// After softmax; a contrast has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probability: Option<f32>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct AgainstReport {
+    pub class: usize,
+    pub label: String,
+}
+
+impl TargetReport {
+    fn of(map: &HeatMap) -> TargetReport {
+        let against = map.against.as_ref();
+        TargetReport {
+            class: map.target.class,
+            label: map.target.label.clone(),
+            against: against.map(|other| AgainstReport { class: other.class, label: other.label.clone() }),
+            score: map.score(),
+            probability: against.is_none().then_some(map.target.probability),
+        }
+    }
 }
 
 /// The signed map at the target layer's resolution.
@@ -94,7 +121,7 @@ impl Report {
             model: info.file.clone(),
             layer: info.layer.wire.clone(),
             method: map.method,
-            target: TargetReport { class: map.target.class, label: map.target.label.clone() },
+            target: TargetReport::of(map),
             top: map.top.clone(),
             evidence: map.evidence,
             contrast: map.contrast,

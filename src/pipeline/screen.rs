@@ -32,6 +32,8 @@ pub struct Settings {
     /// Where snapshots go.
     pub snapshots: PathBuf,
     pub roi: Option<Rect>,
+    /// Groups of methods that give the same map, by name.
+    pub coinciding: Vec<Vec<&'static str>>,
     /// When the program started: the log tells how long the first map took.
     pub start: Instant,
 }
@@ -56,7 +58,8 @@ pub struct Screen<'a> {
 
 impl<'a> Screen<'a> {
     pub fn new(info: &'a Info, settings: Settings) -> Screen<'a> {
-        let hud = Hud { layer: info.layer.wire.clone(), ..Hud::default() };
+        let coinciding = settings.coinciding.clone();
+        let hud = Hud { layer: info.layer.wire.clone(), coinciding, ..Hud::default() };
         Screen {
             info,
             settings,
@@ -140,7 +143,12 @@ impl<'a> Screen<'a> {
         hud.camera_fps = view.camera_fps();
         hud.network_fps = self.network.per_second(view.now());
         hud.dropped = capture.dropped + capture.broken + view.skipped;
-        hud.locked = view.controls().locked.is_some();
+        let controls = view.controls();
+        hud.locked = controls.locked.is_some();
+        if map.is_some_and(|map| map.method != controls.method.name()) {
+            // Its first map may have to wait for its null level.
+            hud.method = format!("{} …", controls.method.about().title);
+        }
         hud.camera = capture.source;
         if hud.state != State::Frozen {
             hud.state = capture.lost.map_or(State::Live, |reason| State::Lost { reason });
@@ -177,6 +185,13 @@ impl<'a> Screen<'a> {
             Key::MoreOpaque => look.opacity = (look.opacity + OPACITY_STEP).min(1.0),
             Key::LessOpaque => look.opacity = (look.opacity - OPACITY_STEP).max(0.0),
             Key::Heat => look.heat = !look.heat,
+            Key::Signed => {
+                look.signed = !look.signed;
+                let about = view.controls().method.about();
+                if look.signed && self.explained.as_ref().is_some_and(|explained| !explained.map.signed) {
+                    self.note(&format!("{} has no values that speak against a class", about.title), view);
+                }
+            }
             Key::Flip => look.flip = !look.flip,
             Key::Snapshot => self.snapshot(view),
         }

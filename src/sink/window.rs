@@ -36,6 +36,8 @@ pub enum Key {
     LessOpaque,
     /// `o`: heat on and off.
     Heat,
+    /// `n`: what speaks against the class too, or no longer.
+    Signed,
     /// `s`.
     Snapshot,
     /// `f`: left and right swapped.
@@ -55,6 +57,7 @@ impl Key {
             '+' | '=' => Key::MoreOpaque,
             '-' | '_' => Key::LessOpaque,
             'o' => Key::Heat,
+            'n' => Key::Signed,
             's' => Key::Snapshot,
             'f' => Key::Flip,
             _ => return None,

@@ -1,6 +1,7 @@
 //! `gradcam explain` on real pictures.
 
-use crate::common::program::{Folder, gradcam};
+use crate::common::display::wait_for;
+use crate::common::program::{Folder, command, gradcam};
 use crate::common::{data, npy, relative_l2};
 use image::{DynamicImage, ImageFormat};
 use ndarray::Array2;
@@ -195,4 +196,80 @@ fn a_name_that_is_too_long_ends_nothing() {
     assert_eq!(run.code, 1, "{}", run.stderr);
     assert!(run.stderr.contains("too long"), "{}", run.stderr);
     assert!(out.path("b.json").exists());
+}
+
+#[test]
+fn a_contrast_says_between_which_classes_it_is() {
+    let out = Folder::new();
+    let input = data("lite0/coffee_224.png");
+    gradcam(&["explain", &input.to_string_lossy(), "-o", &out.name(), "--target", "967-cup"]).succeeds();
+    let numbers = json(&out.path("coffee_224.json"));
+    assert_eq!(numbers["target"]["class"], 967);
+    assert_eq!(numbers["target"]["against"], serde_json::json!({"class": 968, "label": "cup"}));
+    // PyTorch's scores are 10.984107 and 6.955564.
+    let score = numbers["target"]["score"].as_f64().expect("a number");
+    assert!((score - 4.028_543).abs() < 1e-3, "{score}");
+    assert!(numbers["target"].get("probability").is_none(), "a contrast has no probability");
+    assert!(numbers["focus"].get("drop_test").is_none(), "it was not asked for");
+
+    gradcam(&["explain", &input.to_string_lossy(), "-o", &out.name()]).succeeds();
+    let single = json(&out.path("coffee_224.json"));
+    assert!(single["target"].get("against").is_none());
+    assert_eq!(single["target"]["probability"], single["top"][0]["probability"]);
+}
+
+#[test]
+fn hidden_cells_cost_the_score_what_another_runtime_says() {
+    let out = Folder::new();
+    // ONNX Runtime with the cells above half of pytorch-grad-cam's maximum set to (127.5 − 127) / 128.
+    for (name, cells, fall) in [("chelsea", 24, -2.094_183), ("coffee", 11, 1.997_518)] {
+        let input = data(&format!("lite0/{name}_224.png"));
+        gradcam(&["explain", &input.to_string_lossy(), "-o", &out.name(), "--drop-test"]).succeeds();
+        let test = &json(&out.path(&format!("{name}_224.json")))["focus"]["drop_test"];
+        assert_eq!(test["cells"], cells);
+        let masked = test["masked"].as_f64().expect("a number");
+        assert!((masked - fall).abs() < 1e-3, "{name}: {masked} for {fall}");
+        assert!(test["random"].as_f64().is_some_and(f64::is_finite));
+    }
+}
+
+#[test]
+fn methods_for_stills_explain_a_picture_and_are_refused_for_video() {
+    let (folder, out) = (Folder::new(), Folder::new());
+    let input = data("lite0/coffee_224.png");
+    let run = gradcam(&["explain", &input.to_string_lossy(), "-o", &out.name(), "--method", "ablation-cam"]);
+    run.succeeds();
+    assert!(run.stderr.is_empty(), "no bar without a terminal: {}", run.stderr);
+    let numbers = json(&out.path("coffee_224.json"));
+    assert_eq!((&numbers["method"], &numbers["map"]["unit"]), (&"ablation-cam".into(), &"relative".into()));
+    let golden = npy("lite0/coffee_cam_AblationCAM_class967.npy").mapv(|value| value.max(0.0));
+    assert!(relative_l2(&map(&out.path("coffee_224.map.npy")), &golden) < 1e-3);
+
+    // Score-CAM of a small classifier: 320 runs.
+    let model = data("zoo/mobilenet_v2/model.onnx");
+    let arguments = ["--model", &model.to_string_lossy(), "--preprocess", "imagenet", "--method", "score-cam"];
+    gradcam(&[&["explain", &input.to_string_lossy(), "-o", &folder.name()], &arguments[..]].concat()).succeeds();
+    assert_eq!(json(&folder.path("coffee_224.json"))["method"], "score-cam");
+
+    for arguments in [&["live", "--headless"][..], &["bench"]] {
+        gradcam(&[arguments, &["--method", "score-cam"]].concat()).fails_saying(&["score-cam", "gradcam explain"]);
+    }
+    let signed = ["explain", &input.to_string_lossy(), "-o", &out.name(), "--method", "layer-cam", "--signed"];
+    gradcam(&signed).fails_saying(&["--signed", "LayerCAM"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_a_method_of_many_runs_at_once() {
+    let (folder, input) = (Folder::new(), data("lite0/coffee_224.png"));
+    let out = folder.path("out");
+    let (input, output) = (input.to_string_lossy().into_owned(), out.to_string_lossy().into_owned());
+    let arguments = ["explain", &input, "-o", &output, "--method", "score-cam"];
+    let mut child = command(&arguments).spawn().expect("the program starts");
+    // The folder is made just before the first of 1280 runs.
+    wait_for(|| out.exists().then_some(()));
+    // SAFETY: kill takes numbers only, and the child has not been waited for, so its number is its own.
+    unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert!(out.read_dir().expect("it is readable").next().is_none(), "nothing is there in part");
 }

@@ -1,17 +1,22 @@
 //! The point of the method: the map of a class lies on what speaks for that class.
 
-use crate::common::{beside, explained, explainer, picture};
+use crate::common::{beside, explainer, picture};
 use gradcam::cam::focus::focus;
+use gradcam::cam::methods::GradCam;
 use gradcam::frame::Rect;
+use gradcam::target::{Selector, Target};
 
-/// Share of the heat of `class` in the left half of `left | right`.
-fn left_share(left: &str, right: &str, class: usize) -> f32 {
+/// Share of the heat of `target` in the left half of `left | right`.
+fn left_share(left: &str, right: &str, target: Target) -> f32 {
     let frame = beside(&picture(left), &picture(right));
     let half = Rect { x: 0.0, y: 0.0, width: frame.width as f32 / 2.0, height: frame.height as f32 };
-    let map = explained(&mut explainer(), &frame, Some(class));
+    let mut explainer = explainer();
+    explainer.selector = Selector::new(Some(target));
+    let (map, _) = explainer.explain(&frame, &GradCam).expect("it is explained");
+    assert_eq!(map.against.is_some(), target.against.is_some());
     let focus = focus(&map, Some(half)).expect("there is heat");
     let share = focus.roi_share.expect("a region was given");
-    println!("{left} | {right}: class {class}, {:.1} % left", share * 100.0);
+    println!("{left} | {right}: {}, {:.1} % left", map.title(), share * 100.0);
     share
 }
 
@@ -20,12 +25,21 @@ const CUP: &str = "lite0/coffee_224.png";
 
 #[test]
 fn the_cat_is_on_the_cat_and_the_espresso_on_the_cup() {
-    assert!(left_share(CAT, CUP, 285) >= 0.8);
-    assert!(left_share(CAT, CUP, 967) <= 0.2);
+    assert!(left_share(CAT, CUP, Target::class(285)) >= 0.8);
+    assert!(left_share(CAT, CUP, Target::class(967)) <= 0.2);
 }
 
 #[test]
 fn and_the_other_way_round() {
-    assert!(left_share(CUP, CAT, 285) <= 0.2);
-    assert!(left_share(CUP, CAT, 967) >= 0.8);
+    assert!(left_share(CUP, CAT, Target::class(285)) <= 0.2);
+    assert!(left_share(CUP, CAT, Target::class(967)) >= 0.8);
+}
+
+#[test]
+fn a_contrast_lies_on_the_half_of_its_class() {
+    let contrast = |class, against| Target { class, against: Some(against) };
+    assert!(left_share(CAT, CUP, contrast(285, 967)) >= 0.9);
+    assert!(left_share(CAT, CUP, contrast(967, 285)) <= 0.1);
+    assert!(left_share(CUP, CAT, contrast(285, 967)) <= 0.1);
+    assert!(left_share(CUP, CAT, contrast(967, 285)) >= 0.9);
 }

@@ -5,7 +5,7 @@ use gradcam::model::{analysis, layers};
 use gradcam::onnx;
 
 /// The layer that the makers of the golden data took the gradients at.
-fn golden_layer(name: &str) -> String {
+pub fn golden_layer(name: &str) -> String {
     let text = std::fs::read_to_string(data(&format!("zoo/{name}/golden.json"))).expect("the golden data is there");
     let golden: serde_json::Value = serde_json::from_str(&text).expect("the golden data is JSON");
     golden["layer"].as_str().expect("it names the layer").to_owned()

@@ -15,6 +15,7 @@ mod golden;
 mod gradients;
 mod honesty;
 mod layers;
+mod methods;
 mod module_order;
 mod overlay_draw;
 mod overlay_scene;

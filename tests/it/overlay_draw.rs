@@ -139,6 +139,27 @@ fn signed_shows_what_speaks_against_the_class_in_blue() {
 }
 
 #[test]
+fn maps_without_negative_evidence_are_shown_as_always() {
+    let frame = plain(90, 90, 128);
+    let map = HeatMap { signed: false, ..over(&frame, ndarray::array![[1.0, 0.0, -1.0]]) };
+    let signed = Look { signed: true, ..Look::default() };
+    assert_eq!(draw(&frame, Some(&map), &signed, None), draw(&frame, Some(&map), &Look::default(), None));
+    assert_eq!(max_opacity(&map, &signed), max_opacity(&map, &Look::default()));
+}
+
+#[test]
+fn the_display_names_what_the_method_is_the_same_as() {
+    let frame = plain(640, 480, 90);
+    let mut hud = Hud { coinciding: vec![vec!["grad-cam", "hires-cam", "xgrad-cam"]], ..Hud::default() };
+    let mut map = over(&frame, Array2::ones((7, 7)));
+    hud.describe(&map);
+    assert_eq!(hud.method, "Grad-CAM = HiResCAM, XGrad-CAM");
+    map.method = "eigen-cam";
+    hud.describe(&map);
+    assert_eq!(hud.method, "Eigen-CAM");
+}
+
+#[test]
 fn small_frames_get_room_for_the_display_only_when_there_is_one() {
     let frame = patterned(160, 120);
     let map = over(&frame, Array2::zeros((7, 7)));

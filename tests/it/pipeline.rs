@@ -158,6 +158,29 @@ fn a_frozen_frame_is_explained_for_other_classes_and_methods() {
 }
 
 #[test]
+fn a_frozen_frame_gets_a_drop_test_once_and_a_moving_one_does_not() {
+    live(
+        |_, raw| Ok(photograph(raw)),
+        |view| {
+            let moving = soon(|| view.explained(WAIT));
+            assert_eq!(moving.map.drop_test, None);
+            view.control(|controls| controls.frozen = Some(Arc::clone(&moving.frame)));
+            let tested = soon(|| view.explained(WAIT).filter(|result| result.map.drop_test.is_some()));
+            assert!(Arc::ptr_eq(&tested.frame, &moving.frame));
+            assert!(view.explained(WAIT * 10).is_none(), "nothing has changed");
+            view.control(|controls| controls.locked = Some(Target { class: 967, against: Some(285) }));
+            // The map of the contrast does not wait for its drop test.
+            let contrast = soon(|| view.explained(WAIT));
+            assert_eq!((contrast.map.title().as_str(), contrast.map.drop_test), ("espresso − Egyptian cat", None));
+            let tested = soon(|| view.explained(WAIT)).map;
+            assert!(tested.against.is_some() && tested.drop_test.is_some_and(|test| test.masked > test.random));
+            Ok(())
+        },
+    )
+    .expect("nothing fails");
+}
+
+#[test]
 fn a_source_that_fails_ends_the_run_with_its_reason() {
     let failure = || Error::Device { device: "script".to_owned(), reason: "on fire".to_owned() };
     let outcome = live(

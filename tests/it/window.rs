@@ -2,6 +2,7 @@
 
 use crate::common::display::{Display, wait_for};
 use crate::common::program::{Folder, command};
+use gradcam::cam::methods::ALL;
 use image::RgbImage;
 use std::process::{Child, Stdio};
 
@@ -59,6 +60,22 @@ fn the_keys_do_what_the_help_says() {
     wait_for(|| (difference(&recoloured, &look()) < 0.5).then_some(()));
     (0..12).for_each(|_| display.tap("minus"));
     wait_for(|| (difference(&bare, &look()) < 0.5).then_some(()));
+
+    // What speaks against the class; then all methods in turn, which lead back to the first.
+    (0..12).for_each(|_| display.tap("plus"));
+    let opaque = wait_for(|| {
+        let one = look();
+        let other = look();
+        (difference(&one, &other) == 0.0).then_some(other)
+    });
+    display.tap("n");
+    wait_for(|| (difference(&opaque, &look()) > 4.0).then_some(()));
+    display.tap("n");
+    wait_for(|| (difference(&opaque, &look()) < 0.5).then_some(()));
+    display.tap("m");
+    wait_for(|| (difference(&opaque, &look()) > 0.5).then_some(()));
+    (1..ALL.len()).for_each(|_| display.tap("m"));
+    wait_for(|| (difference(&opaque, &look()) < 0.5).then_some(()));
 
     // A snapshot is four files that can be read.
     display.tap("s");

@@ -124,7 +124,7 @@ fn undo_axis(
         parts.push(match sum {
             Some(sum) => sum,
             None => {
-                let zero = emitter.scalar("zero", 0.0);
+                let zero = emitter.constant("zero", Tensor::f32(&[1; 4], &[0.0]));
                 emitter.expand(&zero, &[outer, steps, 1, inner])?
             }
         });

@@ -1,4 +1,4 @@
-use super::{Method, slices, sum, weighted_sum};
+use super::{About, Method, slices, sum, weighted_sum};
 use crate::cam::Unit;
 use ndarray::{Array2, ArrayView3};
 
@@ -9,12 +9,8 @@ use ndarray::{Array2, ArrayView3};
 pub struct GradCam;
 
 impl Method for GradCam {
-    fn name(&self) -> &'static str {
-        "grad-cam"
-    }
-
-    fn unit(&self) -> Unit {
-        Unit::Score
+    fn about(&self) -> &'static About {
+        &About { name: "grad-cam", title: "Grad-CAM", unit: Unit::Score, signed: true }
     }
 
     fn map(&self, activations: ArrayView3<f32>, gradients: ArrayView3<f32>) -> Array2<f32> {

@@ -1,4 +1,4 @@
-use super::{Method, slices, sum, weighted_sum};
+use super::{About, Method, slices, sum, weighted_sum};
 use crate::cam::Unit;
 use ndarray::{Array2, ArrayView3};
 
@@ -13,12 +13,8 @@ pub struct GradCamPlusPlus {
 }
 
 impl Method for GradCamPlusPlus {
-    fn name(&self) -> &'static str {
-        "grad-cam++"
-    }
-
-    fn unit(&self) -> Unit {
-        Unit::Relative
+    fn about(&self) -> &'static About {
+        &About { name: "grad-cam++", title: "Grad-CAM++", unit: Unit::Relative, signed: false }
     }
 
     fn map(&self, activations: ArrayView3<f32>, gradients: ArrayView3<f32>) -> Array2<f32> {

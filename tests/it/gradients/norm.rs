@@ -137,8 +137,9 @@ fn local_response_with_windows_odd_even_and_wide() {
                 _ => agrees_with_finite_differences(builder, 2),
             }
         }
+        // Nor has it this operator for fewer than four axes.
         let defaults = shaped(opset, &[1, 6, 6]).node("LRN", &["x"], "normal", &[("size", Int(5))]);
-        agrees_with_finite_differences(weighed(defaults, "normal", 36), 2);
+        agrees_without_onnx_runtime(weighed(defaults, "normal", 36), 2);
     }
 }
 
