@@ -41,20 +41,28 @@ pub fn check(graph: &Graph) -> Result<()> {
     analyse(graph).map(drop)
 }
 
+/// Operators that keep the shape of their first input, and whose number of axes tract trusts.
+const NORMS: [&str; 2] = ["BatchNormalization", "LayerNormalization"];
+
 /// What each wire carries, and the value of those that nodes compute from constants and shapes alone.
 fn analyse(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
-    // tract reads past the end of a shape of fewer than two sides; a batch norm changes no shape.
+    // tract reads past the end of a shape of fewer than two sides, or counts to the end of numbers for an axis that is
+    // not there. A norm changes no shape.
     let mut plain = graph.clone();
-    for node in plain.nodes.iter_mut().filter(|node| node.op == "BatchNormalization") {
+    for node in plain.nodes.iter_mut().filter(|node| NORMS.contains(&node.op.as_str())) {
         node.op = "Identity".to_owned();
         node.inputs.truncate(1);
         node.attributes.clear();
     }
     let (facts, mut values) = analyse_plain(&plain)?;
-    for node in graph.nodes.iter().filter(|node| node.op == "BatchNormalization") {
-        let rank = node.input(0).and_then(|wire| facts.get(wire)).map(|fact| fact.shape.len());
-        if rank.is_none_or(|rank| rank < 2) {
-            let reason = format!("node `{}` (BatchNormalization) reads a wire that is no feature map", node.label());
+    for node in graph.nodes.iter().filter(|node| NORMS.contains(&node.op.as_str())) {
+        let rank = node.input(0).and_then(|wire| facts.get(wire)).map_or(0, |fact| fact.shape.len() as i64);
+        let fits = match node.op.as_str() {
+            "BatchNormalization" => rank >= 2,
+            _ => (-rank..rank).contains(&node.int("axis").unwrap_or(-1)),
+        };
+        if !fits {
+            let reason = format!("node `{}` ({}) reads a wire of {rank} axes", node.label(), node.op);
             return Err(Error::model(&graph.file, reason));
         }
         node.outputs.iter().for_each(|wire| drop(values.remove(wire)));

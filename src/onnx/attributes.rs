@@ -1,4 +1,4 @@
-//! Numbers in attributes that have no meaning: an engine may count up to them, divide by them, or reserve so much.
+//! Numbers in attributes, or in constants that say the same, that have no meaning: an engine may count up to them, divide by them, or reserve so much.
 
 use super::graph::{Attribute, Graph, Node};
 use super::{MAX_ELEMENTS, MAX_RANK};

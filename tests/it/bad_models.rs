@@ -196,7 +196,7 @@ fn small_files_that_take_all_memory_while_shapes_are_looked_for() {
     let ints = |values: &[i64]| Attribute::Ints(values.to_vec());
     let with = |builder: Builder| builder.node("Add", &["scores", "more"], "sum", &[]).bytes(4);
     // A border around a constant, computed at once.
-    let padded = sound().with("spot", &[1, 1], &[1.0]).with_integers("border", &[0, 0, 1 << 20, 1 << 20]);
+    let padded = sound().with("spot", &[1, 1], &[1.0]).with_integers("border", &[0, 0, 4096, 4096]);
     says(&with(padded.node("Pad", &["spot", "border"], "more", &[])), &["node_more", "Pad", "constants"]);
     // A table of products, from two small constants.
     let side = vec![1.0; 1 << 13];
@@ -352,14 +352,27 @@ fn axes_and_parts_that_an_engine_would_count_up_to() {
 }
 
 #[test]
+fn a_layer_norm_of_a_single_number() {
+    // Axis −1 of no axes: the engine counted to the end of numbers.
+    let alone = sound().with("one", &[1], &[1.0]).node("ReduceMin", &["warm"], "alone", &[("keepdims", Int(0))]);
+    let normed = alone.node("LayerNormalization", &["alone", "one", "one"], "normed", &[]);
+    says(&normed.bytes(4), &["node_normed", "LayerNormalization", "0 axes"]);
+}
+
+#[test]
 fn a_side_of_no_length_hides_no_other() {
-    // [1, 0, 4, 4] cut out, then a border of 2³⁰ in each direction at an axis of its own: no element, but sides beyond
-    // all bounds.
+    // [1, 0, 4, 4] cut out, then repeated 2³⁰ times in each direction: no element, but sides beyond all bounds.
     let cut = sound().with_integers("from", &[0]).with_integers("to", &[0]).with_integers("axis", &[1]);
-    let cut = cut
-        .node("Slice", &["warm", "from", "to", "axis"], "cut", &[])
-        .with_integers("far", &[0, 0, 0, 0, 0, 0, 1 << 30, 1 << 30]);
-    says(&cut.node("Pad", &["cut", "far"], "wide", &[]).bytes(4), &["wide", "border of 1073741824"]);
+    let cut = cut.node("Slice", &["warm", "from", "to", "axis"], "cut", &[]);
+    let tiled = cut.with_integers("often", &[1, 1, 1 << 30, 1 << 30]).node("Tile", &["cut", "often"], "wide", &[]);
+    says(&tiled.bytes(4), &["wide", "more than"]);
+}
+
+#[test]
+fn borders_beyond_numbers() {
+    // The sides wrapped around.
+    let padded = sound().with_integers("far", &[0, 0, 0, 0, 0, 0, i64::MAX, 1 << 40]);
+    says(&padded.node("Pad", &["warm", "far"], "wide", &[]).bytes(4), &["node_wide", "Pad", "border"]);
 }
 
 #[test]
