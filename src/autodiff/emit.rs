@@ -203,6 +203,9 @@ impl<'a> Emitter<'a> {
     /// `count` copies of a wire, one behind the other along `axis`.
     fn repeat(&mut self, wire: &str, axis: usize, count: usize) -> Outcome<String> {
         let shape = self.shape(wire)?;
+        if count == 0 {
+            return Err(format!("axis {axis} has no length"));
+        }
         let join = |emitter: &mut Self, parts: &[&str], copies: usize| {
             let mut shape = shape.clone();
             shape[axis] *= copies;
