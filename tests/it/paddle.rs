@@ -65,20 +65,24 @@ fn its_gradients_are_those_of_finite_differences() {
     };
     for class in 0..2 {
         let evidence = engine.gradients(&forward, Target::class(class)).expect("the head runs");
-        // Every 37th place, where a max pooling has its one way and where it has none.
-        let places: Vec<usize> = (0..activations.len()).step_by(37).collect();
-        let slope = |at: usize| {
+        // Every 199th place but those where two cells of a pooling window are equal: hard swish makes many zeros, and there
+        // the slopes to the left and right differ.
+        let here = score(activations.clone(), class);
+        let (mut ours, mut slopes) = (Vec::new(), Vec::new());
+        for (at, gradient) in evidence.gradients().iter().enumerate().step_by(199) {
             let moved = |by: f64| {
                 let mut moved = activations.clone();
                 *moved.iter_mut().nth(at).expect("it is within the maps") += by;
-                score(moved, class)
+                (score(moved, class) - here) / by
             };
-            ((moved(STEP) - moved(-STEP)) / (2.0 * STEP)) as f32
-        };
-        let slopes: Vec<f32> = places.iter().map(|at| slope(*at)).collect();
-        let ours: Vec<f32> =
-            places.iter().map(|at| *evidence.gradients().iter().nth(*at).expect("it is within the maps")).collect();
-        assert!(slopes.iter().filter(|slope| **slope != 0.0).count() > 50, "too few ways are open");
+            let (right, left) = (moved(STEP), moved(-STEP));
+            if (right - left).abs() <= 1e-6 {
+                ours.push(*gradient);
+                slopes.push(((right + left) / 2.0) as f32);
+            }
+        }
+        println!("{} of {} places are smooth", slopes.len(), activations.len().div_ceil(199));
+        assert!(slopes.iter().filter(|slope| **slope != 0.0).count() > 20, "too few ways are open");
         let error = relative_l2(&ours, &slopes);
         println!("class {class}: {error:.1e}");
         assert!(error < 1e-4, "class {class}: relative L2 {error:.1e}");
