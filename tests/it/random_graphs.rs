@@ -21,6 +21,9 @@ const CORNER: f64 = 1e-4;
 /// A wire with its shape.
 type Wire = (String, Vec<usize>);
 
+/// Adds an operator of its kind behind a wire, where one fits.
+type Family = fn(&mut Grower, &str, &[usize]) -> Option<Wire>;
+
 /// Grows a graph, operator by operator.
 struct Grower {
     builder: Option<Builder>,
@@ -97,7 +100,7 @@ impl Grower {
         let from = self.wires.len().saturating_sub(3);
         let at = from + self.below(self.wires.len() - from);
         let (x, shape) = self.wires[at].clone();
-        let families: &[fn(&mut Grower, &str, &[usize]) -> Option<Wire>] = &[
+        let families: &[Family] = &[
             Grower::pointwise,
             Grower::pointwise,
             Grower::binary,
@@ -295,8 +298,7 @@ impl Grower {
                 Some((self.node("Transpose", &[x], &[("perm", Ints(order))]), turned))
             }
             "Reshape" => {
-                let rows =
-                    [1, 2, 3].into_iter().filter(|rows| shape.iter().product::<usize>() % rows == 0).next_back()?;
+                let rows = [1, 2, 3].into_iter().rfind(|rows| shape.iter().product::<usize>().is_multiple_of(*rows))?;
                 let sides = self.integers(&[1, rows as i64, -1]);
                 Some((self.node("Reshape", &[x, &sides], &[]), vec![1, rows, shape.iter().product::<usize>() / rows]))
             }
@@ -305,7 +307,7 @@ impl Grower {
                 let y = self.node("Concat", &[x, &other, x], &[("axis", Int(axis as i64))]);
                 (shape.iter().product::<usize>() < 200).then(|| (y, with(shape[axis] * 3)))
             }
-            "Split" if shape[axis] % 2 == 0 && self.opset < 18 => {
+            "Split" if shape[axis].is_multiple_of(2) && self.opset < 18 => {
                 let (first, second) = (format!("half_a_{}", self.count), format!("half_b_{}", self.count));
                 self.node("Split", &[x], &[("axis", Int(axis as i64))]);
                 let builder = self.builder.as_mut().expect("the graph is growing");
