@@ -98,6 +98,10 @@ fn analyse_plain(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
                 let reason = format!("wire `{name}` of shape {shape:?} has more than {MAX_ELEMENTS} elements");
                 return Err(Error::model(&graph.file, reason));
             }
+            // Only a constant may hold nothing: an empty list of axes, say.
+            if shape.contains(&0) && outlet.fact.value.concretize().is_none() {
+                return Err(Error::model(&graph.file, format!("wire `{name}` of shape {shape:?} holds nothing")));
+            }
             if shape.len() > MAX_RANK {
                 let reason = format!("wire `{name}` has {} axes, at most {MAX_RANK} are supported", shape.len());
                 return Err(Error::model(&graph.file, reason));

@@ -1,5 +1,6 @@
 //! The gradient head in a file is the one that its classifier has, or the file is refused.
 
+use crate::common::graphs::Builder;
 use crate::common::{picture, relative_l2};
 use gradcam::engine::Engine;
 use gradcam::error::Result;
@@ -207,4 +208,27 @@ fn another_layer_of_an_explainable_file_gets_its_own_head() {
     let expected =
         ndarray::Zip::from(&before).and(&outer).map_collect(|x, g| if *x > 0.0 && *x < 6.0 { *g } else { 0.0 });
     assert!(relative_l2(&inner, &expected) < 1e-6);
+}
+
+#[test]
+fn a_head_that_reads_only_what_goes_around_the_layer() {
+    // scores = mean(warm · gate) × 4 classes of ones, where the gate is made beside the layer `warm`. On a picture of
+    // zeros gate = sigmoid(0) = 1/2, so each of the 2×2 cells has the gradient 1/2 · 1/4 = 1/8.
+    let gated = Builder::new(13, 2, 3)
+        .with("w", &[3, 4], &[1.0; 12])
+        .node("Sigmoid", &["features"], "gate", &[])
+        .node("Relu", &["features"], "warm", &[])
+        .node("Mul", &["warm", "gate"], "gated", &[])
+        .node("GlobalAveragePool", &["gated"], "pooled", &[])
+        .node("Flatten", &["pooled"], "flat", &[])
+        .node("MatMul", &["flat", "w"], "scores", &[]);
+    let options = Options { layer: Some("warm".to_owned()), ..Options::default() };
+    let model = Model::load("gated.onnx", &gated.bytes(4), &options).expect("every operator has a rule");
+    let stored = Model::load("stored.onnx", &model.to_bytes(None, ""), &Options::default());
+    for model in [model, stored.expect("what is exported can be read")] {
+        let mut engine = Engine::new(&model, 1).expect("it compiles");
+        let forward = engine.forward(&Input::new(&model.info.preprocessing)).expect("it runs");
+        let evidence = engine.gradients(&forward, Target::class(1)).expect("it runs");
+        assert!(evidence.gradients().iter().all(|gradient| *gradient == 0.125), "{}", evidence.gradients());
+    }
 }

@@ -90,14 +90,14 @@ impl Tail<'_> {
         for code in inputs.chars() {
             if code == '?' {
                 optional = true;
-            } else if optional && self.random.percent(if self.as_input(op) { 50 } else { 97 }) {
-                break;
-            } else if matches!(code, 'a' | 'p') && !self.as_input(op) {
-                break;
-            } else {
-                let wire = self.input(code, op);
-                wires.push(wire);
+                continue;
             }
+            let left_out = optional && self.random.percent(if self.as_input(op) { 50 } else { 97 });
+            if left_out || (matches!(code, 'a' | 'p') && !self.as_input(op)) {
+                break;
+            }
+            let wire = self.input(code, op);
+            wires.push(wire);
         }
         let mut attributes = Vec::new();
         for (name, kind) in known {
