@@ -9,7 +9,7 @@ mod rewrite;
 pub mod rules;
 
 use crate::error::{Error, Result};
-use crate::onnx::graph::{ElementType, Facts, Graph, Node, Port};
+use crate::onnx::graph::{ElementType, Facts, Graph, Node, Port, Tensor};
 use crate::onnx::{ACTIVATIONS, GRADIENTS, TARGET};
 use emit::Emitter;
 use std::collections::{HashMap, HashSet};
@@ -99,6 +99,10 @@ pub fn append_head(graph: &mut Graph, scores: &str, facts: &Facts) -> Result<()>
         attributes: Default::default(),
     };
     let (nodes, constants) = emitter.finish();
+    let finite = |tensor: &Tensor| tensor.to_f32().is_none_or(|values| values.iter().all(|value| value.is_finite()));
+    if let Some((name, _)) = constants.iter().find(|(_, tensor)| !finite(tensor)) {
+        return Err(Error::model(&file, format!("its gradient needs a number beyond those of float32 (`{name}`)")));
+    }
     graph.nodes.extend(nodes);
     graph.nodes.push(result);
     graph.initializers.extend(constants);

@@ -85,7 +85,7 @@ pub struct Listed {
     /// How many wires go around the layer: what else of the picture the rest of the network reads.
     pub bypass: usize,
     /// Share of the classifier's multiply-adds that lie behind the layer, 0 to 1. A gradient head that changes with the
-    /// picture costs at most about twice that share of a forward pass.
+    /// picture goes through about twice as many, in more and smaller steps.
     pub behind: f64,
 }
 

@@ -78,7 +78,8 @@ impl Info {
         self.labels.len()
     }
 
-    /// The class of a number, of a label (ignoring case), or of the beginning of exactly one label.
+    /// The class of a number, of a label (ignoring case), or of the beginning of exactly one label, unless it is a whole word
+    /// of others.
     ///
     /// # Errors
     /// [`Error::Input`] says what there is instead.
@@ -100,8 +101,12 @@ impl Info {
         let refuse = |reason: String| Err(Error::input(name, reason));
         let exact = chosen(&|label| label == wanted);
         let starting = chosen(&|label| !wanted.is_empty() && label.starts_with(&wanted));
+        // `cat` is no catamaran where there are cats.
+        let word = chosen(&|label| label.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == wanted));
         match (exact.as_slice(), starting.as_slice()) {
-            ([class], _) | ([], [class]) => Ok(*class),
+            ([class], _) => Ok(*class),
+            ([], [class]) if word.is_empty() || word == [*class] => Ok(*class),
+            ([], [_]) => refuse(format!("it is a word of several labels: {}", listed(&word))),
             ([], []) => {
                 let like = chosen(&|label| !wanted.is_empty() && label.contains(&wanted));
                 match like.is_empty() {

@@ -290,21 +290,22 @@ fn layers_are_named_by_wire_node_index_and_stride() {
 
 #[test]
 fn labels_are_found_by_their_beginning_if_it_is_theirs_alone() {
-    let labels = ["tabby cat", "tiger cat", "tiger", "crane", "crane"].map(str::to_owned).to_vec();
-    let builder = Builder::new(13, 4, 3).with("w", &[3, 5], &[1.0; 15]);
+    let labels = ["tabby cat", "tiger cat", "tiger", "crane", "crane", "catamaran"].map(str::to_owned).to_vec();
+    let builder = Builder::new(13, 4, 3).with("w", &[3, 6], &[1.0; 18]);
     let builder = builder.node("GlobalAveragePool", &["features"], "pooled", &[]);
     let bytes =
-        builder.node("Flatten", &["pooled"], "flat", &[]).node("MatMul", &["flat", "w"], "scores", &[]).bytes(5);
+        builder.node("Flatten", &["pooled"], "flat", &[]).node("MatMul", &["flat", "w"], "scores", &[]).bytes(6);
     let info = load(&bytes, &Options { labels: Some(labels), ..Options::default() }).info;
     assert_eq!(info.class("TABBY").expect("one begins so"), 0);
+    assert_eq!(info.class("cata").expect("one begins so"), 5);
     assert_eq!(info.class("tiger").expect("one is so"), 2);
     assert_eq!(info.class("3").expect("it is a number"), 3);
     for (name, words) in [
         ("t", "several labels begin so: 0 `tabby cat`"),
         ("crane", "3 `crane`, 4 `crane`"),
-        ("cat", "0 `tabby cat`"),
+        ("cat", "several labels: 0 `tabby cat`, 1 `tiger cat`"),
         ("dog", "no class"),
-        ("5", "0 to 4"),
+        ("6", "0 to 5"),
     ] {
         let text = info.class(name).expect_err("it names no single class").to_string();
         assert!(text.contains(words), "{text}");
