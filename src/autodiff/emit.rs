@@ -185,7 +185,8 @@ impl<'a> Emitter<'a> {
 
     /// Repeats along axes of length 1.
     ///
-    /// Written as Gather of place 0: tract moves an Expand (or Tile) out of a matrix product that reads it and loses it.
+    /// Written as Concat of doubled copies: tract moves an Expand (or Tile, or Gather of one place) out of a matrix product
+    /// that reads it, and loses it.
     pub fn expand(&mut self, wire: &str, shape: &[usize]) -> Outcome<String> {
         let mut sides = self.shape(wire)?;
         if sides.len() != shape.len() || sides.iter().zip(shape).any(|(from, to)| from != to && *from != 1) {
@@ -194,10 +195,39 @@ impl<'a> Emitter<'a> {
         let mut wire = wire.to_owned();
         for axis in (0..shape.len()).rev().filter(|axis| sides[*axis] != shape[*axis]).collect::<Vec<usize>>() {
             sides[axis] = shape[axis];
-            let places = self.constant("places", Tensor::i64(&vec![0; shape[axis]]));
-            wire = self.node("Gather", &[&wire, &places], &[("axis", Attribute::Int(axis as i64))], &sides);
+            wire = self.repeat(&wire, axis, shape[axis])?;
         }
         Ok(wire)
+    }
+
+    /// `count` copies of a wire, one behind the other along `axis`.
+    fn repeat(&mut self, wire: &str, axis: usize, count: usize) -> Outcome<String> {
+        let shape = self.shape(wire)?;
+        if count == 0 {
+            return Err(format!("axis {axis} has no length"));
+        }
+        let join = |emitter: &mut Self, parts: &[&str], copies: usize| {
+            let mut shape = shape.clone();
+            shape[axis] *= copies;
+            emitter.node("Concat", parts, &[("axis", Attribute::Int(axis as i64))], &shape)
+        };
+        // The copies of each binary digit of the count.
+        let mut parts: Vec<String> = Vec::new();
+        let (mut doubled, mut copies) = (wire.to_owned(), 1);
+        while copies <= count {
+            if count & copies != 0 {
+                parts.push(doubled.clone());
+            }
+            copies *= 2;
+            if copies <= count {
+                doubled = join(self, &[&doubled, &doubled], copies);
+            }
+        }
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        Ok(match parts.as_slice() {
+            [only] => (*only).to_owned(),
+            _ => join(self, &parts, count),
+        })
     }
 
     /// The last two axes swapped.

@@ -13,6 +13,7 @@ use crate::kernels::Isa;
 use crate::kernels::maps::{add_squares, add_sum};
 use crate::model::Info;
 use crate::model::metadata::NullLevels;
+use crate::model::scores::Probabilities;
 use crate::target::Target;
 use drop_test::DropTest;
 use methods::{About, Method};
@@ -41,7 +42,7 @@ pub struct Ranked {
     pub label: String,
     /// Score before softmax or sigmoid.
     pub logit: f32,
-    /// After softmax, 0 to 1.
+    /// After softmax or, where the classes do not exclude each other, sigmoid: 0 to 1.
     pub probability: f32,
 }
 
@@ -65,7 +66,8 @@ pub struct HeatMap {
     pub scale: f32,
     /// 0 to 1: how far the network recognises anything; multiplies the opacity.
     pub gate: f32,
-    /// logsumexp(scores) − ln C: whether the network recognises anything.
+    /// Whether the network recognises anything: logsumexp(scores) − ln C, or the largest score where the classes do not
+    /// exclude each other.
     pub evidence: f32,
     /// Mean over the feature maps of their standard deviation over the cells: whether there is a *where*.
     pub contrast: f32,
@@ -120,13 +122,17 @@ impl Context<'_> {
     ) -> HeatMap {
         let scores = forward.scores();
         let log_sum = log_sum_exp(scores);
+        let probability = |score: f32| match self.info.probabilities {
+            Probabilities::Softmax => (score - log_sum).exp(),
+            Probabilities::Sigmoid => 1.0 / (1.0 + (-score).exp()),
+        };
         let ranked = |class: usize| Ranked {
             class,
             label: self.info.labels[class].clone(),
             logit: scores[class],
-            probability: (scores[class] - log_sum).exp(),
+            probability: probability(scores[class]),
         };
-        let found = log_sum - (scores.len() as f32).ln();
+        let found = evidence(scores, self.info.probabilities);
         let contrast = contrast(forward.activations());
         let floor = floor.max(f32::MIN_POSITIVE);
         let mut map = HeatMap {
@@ -180,6 +186,15 @@ fn contrast(activations: ArrayView3<f32>) -> f32 {
         deviations += (squares / map.len() as f32).sqrt();
     }
     deviations / maps as f32
+}
+
+/// Whether the network recognises anything: logsumexp(scores) − ln C where exactly one class is true, the largest score
+/// where each is or is not.
+fn evidence(scores: ArrayView1<f32>, probabilities: Probabilities) -> f32 {
+    match probabilities {
+        Probabilities::Softmax => log_sum_exp(scores) - (scores.len() as f32).ln(),
+        Probabilities::Sigmoid => scores.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+    }
 }
 
 /// ln Σ exp(scores), without overflow.

@@ -1,6 +1,5 @@
 //! The null levels: what a model shows on pictures without anything to recognise. Below them the heat is noise.
 
-use super::log_sum_exp;
 use super::methods::{ALL, Method};
 use crate::engine::{Engine, Evidence};
 use crate::error::Result;
@@ -21,13 +20,14 @@ const QUANTILE: f32 = 0.95;
 /// # Errors
 /// Those of the engine.
 pub fn measure(engine: &mut Engine) -> Result<NullLevels> {
+    let probabilities = engine.info.probabilities;
     let mut found: Vec<f32> = Vec::new();
     let mut contrast = 0.0f32;
     let mut map_max: BTreeMap<String, f32> = BTreeMap::new();
     on_blank_pictures(engine, |evidence| {
         let scores = evidence.forward.scores();
         contrast = contrast.max(super::contrast(evidence.forward.activations()));
-        found.push(log_sum_exp(scores) - (scores.len() as f32).ln());
+        found.push(super::evidence(scores, probabilities));
         for method in ALL {
             let max = map_max.entry(method.name().to_owned()).or_insert(0.0);
             *max = max.max(hottest(evidence, method));

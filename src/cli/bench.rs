@@ -1,6 +1,6 @@
 //! `gradcam bench`: what each stage of a frame's way takes.
 
-use super::model::ModelArgs;
+use super::model::{ModelArgs, explainer};
 use super::{SUCCESS, print_stages};
 use crate::cam::methods;
 use crate::clock::SystemClock;
@@ -8,7 +8,6 @@ use crate::decode::Decoder;
 use crate::error::Error;
 use crate::frame::{Frame, RawFrame};
 use crate::overlay::{Canvas, Hud, Look, Overlay};
-use crate::pipeline::explainer::Explainer;
 use crate::pipeline::stats::{Percentiles, Stage, Stages, Stats};
 use crate::source::demo::{Demo, Pace};
 use crate::source::{Source, SourceSpec};
@@ -68,7 +67,7 @@ impl Bench {
         };
         let mut source = Demo::new(format, Pace::Free { clock });
         let method = methods::find(&self.method)?;
-        let mut explainer = Explainer::new(self.model.engine()?, Selector::default())?.following();
+        let mut explainer = explainer(self.model.engines()?, Selector::default())?.following();
         let mut raw = RawFrame::new();
         let mut decoder = Decoder::new();
         let mut frame = Frame::default();

@@ -1,6 +1,6 @@
 //! `gradcam explain`: pictures → overlays, raw maps and numbers.
 
-use super::model::ModelArgs;
+use super::model::{ModelArgs, explainer};
 use super::view::ViewArgs;
 use super::{FAILURE, INTERRUPTED, PARTLY, SUCCESS, say};
 use crate::cam::methods::{self, AnyMethod};
@@ -48,10 +48,10 @@ impl Explain {
         if self.view.signed && !method.about().signed {
             return Err(Error::input("--signed", unsigned(method)).into());
         }
-        let engine = self.model.engine()?;
-        let target = self.view.target(&engine.info)?;
+        let engines = self.model.engines()?;
+        let target = self.view.target(&engines[0].info)?;
         let mut work = Work {
-            explainer: Explainer::new(engine, Selector::new(target))?,
+            explainer: explainer(engines, Selector::new(target))?,
             method,
             overlay: Overlay::new(),
             canvas: Canvas::default(),

@@ -2,7 +2,7 @@
 
 use super::SUCCESS;
 use super::model::{OptionArgs, read};
-use crate::cam::null;
+use crate::cam::{methods, null};
 use crate::engine::Engine;
 use crate::model::Model;
 use crate::model::layers::Layer;
@@ -19,7 +19,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 /// Forward passes and heads that are timed.
-const RUNS: usize = 9;
+const RUNS: usize = 5;
+/// Small networks gain nothing by more.
+const MOST_THREADS: usize = 4;
 
 #[derive(Args, Debug)]
 #[command(mut_arg("input_size", |size| size.visible_alias("size")))]
@@ -49,6 +51,8 @@ struct Report {
     ending: Option<Probabilities>,
     layer: Layer,
     head: Head,
+    /// Methods whose maps are the same for this head, each group by its names.
+    coinciding: Vec<Vec<&'static str>>,
     null_levels: Option<NullLevels>,
 }
 
@@ -61,7 +65,7 @@ struct Head {
     differentiated: Vec<String>,
     /// Otherwise it is run when the target changes.
     depends_on_picture: bool,
-    /// One run of it, relative to one forward pass: medians, one thread.
+    /// One run of it, relative to one forward pass: medians, on as many threads as the machine has cores, at most 4.
     cost: f64,
     /// Relative L2 difference between the gradients of the head as it was written and as it is derived from the file.
     check_error: Option<f64>,
@@ -71,13 +75,13 @@ impl Export {
     pub fn run(self) -> anyhow::Result<u8> {
         let classifier = read(&self.classifier)?;
         let model = self.options.model(&self.classifier.display().to_string(), &classifier)?;
-        let ending = model.info.ending;
+        let (ending, layer) = (model.info.ending, model.info.layer.clone());
         let (bytes, cost) = self.measured(model, &classifier)?;
         files::write(&self.output, |out| out.write_all(&bytes).map_err(|error| error.to_string()))?;
 
         // What a user will load is what was written: it must pass the check like any file.
         let written = Model::load(&self.output.display().to_string(), &read(&self.output)?, &Default::default())?;
-        let check_error = Engine::new(&written, 1)?.stored_head_error;
+        let Engine { stored_head_error, properties, .. } = Engine::new(&written, 1)?;
         let mut differentiated: Vec<String> = written.parts.tail.nodes.iter().map(|node| node.op.clone()).collect();
         differentiated.sort_unstable();
         differentiated.dedup();
@@ -86,15 +90,16 @@ impl Export {
             sha256: hex(&Sha256::digest(&bytes)),
             classes: written.info.classes(),
             ending,
-            layer: written.info.layer.clone(),
+            layer,
             head: Head {
                 nodes: written.parts.head.nodes.len(),
                 bytes: bytes.len().saturating_sub(classifier.len()),
                 differentiated,
                 depends_on_picture: written.info.head_depends_on_picture,
                 cost,
-                check_error,
+                check_error: stored_head_error,
             },
+            coinciding: methods::coinciding(properties),
             null_levels: written.info.null_levels.clone(),
         };
         let out = &mut std::io::stdout().lock();
@@ -109,7 +114,8 @@ impl Export {
 
     /// The explainable model with its null levels, and what its head costs.
     fn measured(&self, mut model: Model, classifier: &[u8]) -> anyhow::Result<(Vec<u8>, f64)> {
-        let mut engine = Engine::new(&model, 1)?;
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        let mut engine = Engine::new(&model, threads)?;
         let cost = head_cost(&mut engine)?;
         model.info.null_levels = Some(null::measure(&mut engine)?);
         let source = hex(&Sha256::digest(classifier));
@@ -140,7 +146,7 @@ fn head_cost(engine: &mut Engine) -> anyhow::Result<f64> {
 }
 
 fn print_report(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
-    let Report { output, sha256, classes, ending, layer, head, null_levels } = report;
+    let Report { output, sha256, classes, ending, layer, head, coinciding, null_levels } = report;
     writeln!(out, "{output}")?;
     writeln!(out, "  classes        {classes}")?;
     if let Some(ending) = ending {
@@ -154,6 +160,9 @@ fn print_report(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
     writeln!(out, "                 run {when}, {:.2} % of a forward pass", head.cost * 100.0)?;
     if let Some(error) = head.check_error {
         writeln!(out, "  check          gradients of the written head within {error:.1e} of the derived ones")?;
+    }
+    for names in coinciding {
+        writeln!(out, "  same map       {}", names.join(" = "))?;
     }
     if let Some(levels) = null_levels {
         writeln!(out, "  null evidence  {:.2}", levels.evidence)?;

@@ -3,6 +3,7 @@
 use super::SUCCESS;
 use super::model::{OptionArgs, read};
 use crate::autodiff;
+use crate::cam::methods;
 use crate::engine::Engine;
 use crate::model::layers::{self, Layer, Listed};
 use crate::model::metadata::{Metadata, NullLevels, Preprocessing};
@@ -51,6 +52,8 @@ struct Report {
     refused: Option<String>,
     /// Operators between the target layer and the scores that have no gradient rule, with their nodes.
     without_rule: BTreeMap<String, Vec<String>>,
+    /// Methods whose maps are the same for this head, each group by its names.
+    coinciding: Vec<Vec<&'static str>>,
     /// For a pooled linear head, how far Σ g·A is from score − bias, relative to the score.
     completeness_error: Option<f32>,
     preprocessing: Option<Preprocessing>,
@@ -101,11 +104,12 @@ impl Inspect {
             let mut engine = Engine::new(&model, 1)?;
             let forward = engine.forward(&checkered(&model.info.preprocessing))?;
             let target = Target::class(best(forward.scores()));
-            Ok((engine.completeness(&forward, target)?, model.info))
+            let coinciding = methods::coinciding(engine.properties);
+            Ok((engine.completeness(&forward, target)?, coinciding, model.info))
         });
-        let (completeness_error, info, refused) = match explained {
-            Ok((error, info)) => (error, Some(info), None),
-            Err(error) => (None, None, Some(error.to_string())),
+        let (completeness_error, coinciding, info, refused) = match explained {
+            Ok((error, coinciding, info)) => (error, coinciding, Some(info), None),
+            Err(error) => (None, Vec::new(), None, Some(error.to_string())),
         };
         let (target_layer, reason) = match (chosen, &info) {
             (_, Some(info)) => (Some(info.layer.clone()), info.layer.reason.clone()),
@@ -126,6 +130,7 @@ impl Inspect {
             head_depends_on_picture: info.as_ref().map(|info| info.head_depends_on_picture),
             refused,
             without_rule,
+            coinciding,
             completeness_error,
             preprocessing,
             null_levels: info.and_then(|info| info.null_levels),
@@ -171,6 +176,9 @@ fn print_report(report: &Report) -> std::io::Result<()> {
     }
     for (operator, nodes) in &report.without_rule {
         writeln!(out, "  without rule   {operator}: {}", nodes.join(", "))?;
+    }
+    for names in &report.coinciding {
+        writeln!(out, "  same map       {}", names.join(" = "))?;
     }
     if let Some(error) = report.completeness_error {
         writeln!(out, "  completeness   Σ g·A = score − bias within {error:.1e} of the score")?;

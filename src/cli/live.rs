@@ -1,13 +1,12 @@
 //! `gradcam live`: a source, explained while it runs.
 
-use super::model::ModelArgs;
+use super::model::{ModelArgs, explainer};
 use super::view::ViewArgs;
 use super::{INTERRUPTED, SUCCESS, print_stages, say};
 use crate::cam::methods;
 use crate::clock::SystemClock;
 use crate::model::Info;
 use crate::overlay::Look;
-use crate::pipeline::explainer::Explainer;
 use crate::pipeline::live::{self, Controls, View};
 use crate::pipeline::report::{Report, TimesReport};
 use crate::pipeline::screen::{Screen, Settings};
@@ -80,9 +79,9 @@ impl Live {
             fps: self.fps,
         };
         let source = source::open(&self.source()?, &request, clock.clone(), shutdown.clone())?;
-        let engine = self.model.engine()?;
-        let locked = self.view.target(&engine.info)?;
-        let explainer = Explainer::new(engine, Selector::new(locked))?.following();
+        let engines = self.model.engines()?;
+        let locked = self.view.target(&engines[0].info)?;
+        let explainer = explainer(engines, Selector::new(locked))?.following();
         let (info, coinciding) = (explainer.info().clone(), explainer.coinciding());
         let controls = Controls { method, locked, frozen: None };
         let stages = live::run(source, explainer, controls, clock, shutdown, |view| match self.headless {

@@ -5,8 +5,11 @@ use crate::cam::null;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::model::metadata::{ColourOrder, Resize, Wish};
-use crate::model::{DEFAULT_MODEL, DEFAULT_MODEL_NAME, Model, Options, labels};
+use crate::model::{DEFAULT_MODEL, DEFAULT_MODEL_NAME, Info, Model, Options, labels};
+use crate::pipeline::explainer::Explainer;
+use crate::target::Selector;
 use clap::Args;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// A larger file is no classifier for a camera; it is refused before it is read.
@@ -27,7 +30,8 @@ pub struct ModelArgs {
 /// What a file may not say itself.
 #[derive(Args, Debug)]
 pub struct OptionArgs {
-    /// Target layer: a wire, a node, an index of `gradcam inspect`, or stride16 [default: the last convolution's]
+    /// Target layer: a wire, a node, an index of `gradcam inspect`, or stride16; to live, explain and bench also several
+    /// with commas between them, whose maps are averaged [default: the last convolution's]
     #[arg(long, value_name = "LAYER")]
     pub layer: Option<String>,
     /// One label for each class: a text file with one a line, a JSON file, or the word imagenet
@@ -81,7 +85,11 @@ impl OptionArgs {
     pub fn model(&self, file: &str, bytes: &[u8]) -> Result<Model> {
         let options = self.options()?;
         let model = Model::load(file, bytes, &options)?;
-        let info = &model.info;
+        self.say_assumed(file, &options, &model.info)?;
+        Ok(model)
+    }
+
+    fn say_assumed(&self, file: &str, options: &Options, info: &Info) -> Result<()> {
         if info.preprocessing_assumed {
             say(&format!("gradcam: {file} does not say how to preprocess; assuming imagenet (--preprocess)"));
         } else if options.preprocess != Wish::default()
@@ -96,26 +104,53 @@ impl OptionArgs {
         if info.widened {
             say(&format!("gradcam: {file} holds float16 numbers; they are computed with as float32"));
         }
-        Ok(model)
+        Ok(())
     }
 }
 
 impl ModelArgs {
-    /// The model, compiled. What an export would have measured is measured where it is missing.
-    pub fn engine(&self) -> Result<Engine> {
-        let model = match &self.model {
-            Some(path) => self.options.model(&path.display().to_string(), &read(path)?)?,
-            None => self.options.model(DEFAULT_MODEL_NAME, DEFAULT_MODEL)?,
+    /// The model, compiled, once for each of the layers that are named with commas between them.
+    pub fn engines(&self) -> Result<Vec<Engine>> {
+        let (file, bytes) = match &self.model {
+            Some(path) => (path.display().to_string(), Cow::Owned(read(path)?)),
+            None => (DEFAULT_MODEL_NAME.to_owned(), Cow::Borrowed(DEFAULT_MODEL)),
         };
-        let mut engine = Engine::new(&model, usize::from(self.threads))?;
-        drop(model);
+        let options = self.options.options()?;
+        let names: Vec<Option<String>> = match &options.layer {
+            Some(names) => names.split(',').map(|name| Some(name.trim().to_owned())).collect(),
+            None => vec![None],
+        };
+        let mut engines: Vec<Engine> = Vec::new();
+        for layer in names {
+            let model = Model::load(&file, &bytes, &Options { layer, ..options.clone() })?;
+            if engines.is_empty() {
+                self.options.say_assumed(&file, &options, &model.info)?;
+            }
+            engines.push(self.measured(&model)?);
+        }
+        Ok(engines)
+    }
+
+    /// What an export would have measured is measured where it is missing.
+    fn measured(&self, model: &Model) -> Result<Engine> {
+        let mut engine = Engine::new(model, usize::from(self.threads))?;
         if engine.info.null_levels.is_none() {
-            let file = &engine.info.file;
-            say(&format!("gradcam: measuring what {file} shows on blank pictures (`gradcam export` stores it)"));
+            let Info { file, layer, .. } = &engine.info;
+            say(&format!(
+                "gradcam: measuring what {file} shows at {} on blank pictures (`gradcam export` stores it)",
+                layer.wire
+            ));
             engine.info.null_levels = Some(null::measure(&mut engine)?);
         }
         Ok(engine)
     }
+}
+
+/// Explains with all of the engines, of which there is at least one.
+pub fn explainer(engines: Vec<Engine>, selector: Selector) -> Result<Explainer> {
+    let mut engines = engines.into_iter();
+    let first = engines.next().expect("there is an engine for each layer, and at least one");
+    engines.try_fold(Explainer::new(first, selector)?, Explainer::and)
 }
 
 /// Reads a model file.

@@ -32,6 +32,8 @@ pub struct Classifier {
     pub ending: Option<Probabilities>,
     /// The file holds float16 numbers, which are computed with as float32.
     pub widened: bool,
+    /// The file's picture is `[1, H, W, 3]`; the graph transposes the one that it is given.
+    pub colours_last: bool,
     /// The head that was taken out of the file.
     pub stored_head: Option<StoredHead>,
 }
@@ -53,10 +55,10 @@ impl Classifier {
         }
         let widened = half::widen(&mut graph);
         scores::choose(&mut graph, reading.scores.as_deref())?;
-        picture::fix(&mut graph, &metadata, reading.size)?;
+        let colours_last = picture::fix(&mut graph, &metadata, reading.size)?;
         let mut facts = analysis::fold(&mut graph)?;
         let (scores, classes, ending) = scores::find(&mut graph, &mut facts)?;
-        Ok(Classifier { graph, scores, classes, facts, metadata, ending, widened, stored_head })
+        Ok(Classifier { graph, scores, classes, facts, metadata, ending, widened, colours_last, stored_head })
     }
 }
 

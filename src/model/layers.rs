@@ -4,18 +4,23 @@ use crate::onnx::cost::multiply_adds;
 use crate::onnx::graph::{ElementType, Facts, Graph, Node};
 use std::collections::HashSet;
 
-/// Operators behind which a cell is not what it was.
-const POOLS: [&str; 10] = [
+/// Operators behind which a cell is not what it was, and those of poolings that are written out (a generalized mean, a
+/// logarithm of sums). In a normalisation or activation they stand on side ways.
+const POOLS: [&str; 14] = [
     "AveragePool",
+    "Exp",
     "GlobalAveragePool",
     "GlobalLpPool",
     "GlobalMaxPool",
+    "Log",
     "MaxPool",
+    "Pow",
     "ReduceL2",
     "ReduceMax",
     "ReduceMean",
     "ReduceMin",
     "ReduceSum",
+    "Sqrt",
 ];
 
 /// Operators that multiply by weights: behind the last convolution they make scores from features.

@@ -121,6 +121,8 @@ pub struct Model {
     /// The whole explainable graph.
     pub graph: Graph,
     pub parts: Parts,
+    /// The file's picture is `[1, H, W, 3]`; the graph transposes the one that it is given.
+    colours_last: bool,
     /// The head that the file brought, for the engine's check. What runs is the head of `parts`.
     pub stored_head: Option<Graph>,
     pub info: Info,
@@ -137,7 +139,7 @@ impl Model {
     /// # Errors
     /// [`Error::Model`], [`Error::UnsupportedOperator`] or [`Error::Input`], with what is wrong and where.
     pub fn load(file: &str, bytes: &[u8], options: &Options) -> Result<Model> {
-        let Classifier { mut graph, scores, classes, mut facts, metadata, ending, widened, stored_head } =
+        let Classifier { mut graph, scores, classes, mut facts, metadata, ending, widened, colours_last, stored_head } =
             Classifier::read(file, bytes, &options.reading())?;
         let refuse = |reason: String| Error::model(file, reason);
         let mut layer = match (&options.layer, &stored_head) {
@@ -201,7 +203,7 @@ impl Model {
             head_depends_on_picture: parts.head_depends_on_picture(),
             layer,
         };
-        Ok(Model { graph, parts, stored_head, info })
+        Ok(Model { graph, parts, colours_last, stored_head, info })
     }
 
     /// The bytes of the explainable model: any ONNX runtime gives the same outputs.
@@ -219,6 +221,9 @@ impl Model {
             probabilities: Some(self.info.probabilities),
         };
         metadata.write(&mut graph);
+        if self.colours_last {
+            picture::restore(&mut graph);
+        }
         onnx::to_bytes(&graph)
     }
 }

@@ -8,11 +8,12 @@ use crate::onnx::graph::{Attribute, ElementType, Graph, Node, Port};
 const MAX_SIDE: usize = 4096;
 
 /// Gives the graph's input the fixed shape `[1, 3, H, W]`. The batch is set to 1, a symbolic height and width to `size`
-/// (width, height) or what the metadata says. A picture whose colours come last is transposed in the graph.
+/// (width, height) or what the metadata says. A picture whose colours come last is transposed in the graph; whether it was is
+/// returned, for [`restore`].
 ///
 /// # Errors
 /// [`Error::Model`] says why the input is no picture, or that its size must be given.
-pub fn fix(graph: &mut Graph, metadata: &Metadata, size: Option<(usize, usize)>) -> Result<()> {
+pub fn fix(graph: &mut Graph, metadata: &Metadata, size: Option<(usize, usize)>) -> Result<bool> {
     let file = graph.file.clone();
     let refuse = |reason: String| Err(Error::model(&file, reason));
     let [port] = graph.inputs.as_slice() else {
@@ -82,5 +83,16 @@ pub fn fix(graph: &mut Graph, metadata: &Metadata, size: Option<(usize, usize)>)
         };
         graph.nodes.insert(0, transpose);
     }
-    Ok(())
+    Ok(colours_last)
+}
+
+/// Gives a graph whose picture was transposed by [`fix`] the input `[1, H, W, 3]` that its file had.
+pub fn restore(graph: &mut Graph) {
+    let Some([_, _, Some(height), Some(width)]) = graph.inputs[0].shape.as_deref() else { return };
+    let shape = [1, *height, *width, 3];
+    let transpose = graph.nodes.remove(0);
+    let (name, inside) = (&transpose.inputs[0], &transpose.outputs[0]);
+    // Who reads the planes is behind the transposition.
+    graph.rename(inside, name);
+    graph.inputs[0] = Port::f32(name, &shape);
 }

@@ -60,11 +60,14 @@ pub fn choose(graph: &mut Graph, name: Option<&str>) -> Result<()> {
 /// [`Error::Model`] says why the output is no score vector.
 pub fn find(graph: &mut Graph, facts: &mut Facts) -> Result<(String, usize, Option<Probabilities>)> {
     let output = graph.outputs[0].name.clone();
-    let (wire, ending) = before_the_end(graph, facts, &output)?;
-    let classes = match facts.get(&wire) {
+    let classes = match facts.get(&output) {
         Some(Fact { kind: ElementType::F32, shape }) => classes(graph, &output, shape)?,
         _ => return Err(not_scores(graph, &output, "has no fixed shape of f32 values".to_owned())),
     };
+    let (wire, ending) = before_the_end(graph, facts, &output)?;
+    if !facts.contains_key(&wire) {
+        return Err(not_scores(graph, &output, "is made of values of no fixed shape".to_owned()));
+    }
     if let Some(reason) = embedding(graph, facts, &wire) {
         return Err(not_scores(graph, &output, reason));
     }

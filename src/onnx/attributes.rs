@@ -43,6 +43,17 @@ const AXES: [(&str, usize); 13] = [
 
 /// Refuses a node with such a number.
 pub(super) fn check(graph: &Graph, node: &Node) -> Result<(), String> {
+    for (name, value) in &node.attributes {
+        let broken = match value {
+            Attribute::Float(value) => value.is_nan(),
+            Attribute::Floats(values) => values.iter().any(|value| value.is_nan()),
+            _ => false,
+        };
+        if broken {
+            let (label, op) = (node.label(), &node.op);
+            return Err(format!("node `{label}` ({op}), attribute `{name}`: it is not a number"));
+        }
+    }
     let refuse = |what: &str, value: i64| Err(format!("node `{}` ({}) has {what} {value}", node.label(), node.op));
     for (name, least, largest) in BOUNDS {
         let values = match node.attributes.get(name) {

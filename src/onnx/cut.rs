@@ -41,11 +41,14 @@ pub fn cut(graph: &Graph, scores: &str, facts: &Facts) -> Result<Parts, String> 
         return Err(format!("the scores `{scores}` do not depend on the target layer"));
     }
 
-    // What lies before the cut is run once, in the backbone; constants are kept by whoever reads them. The head's own
-    // wires may depend on what goes around the layer and the target alone: the gradient of a product is one.
+    // What lies before the cut is run once, in the backbone; constants are kept by whoever reads them, and the head makes
+    // what the classifier does not have. Its last wire may depend on nothing but the target and what goes around the
+    // layer: the gradient of a product does.
     let targeted = graph.behind(&[TARGET]);
     let own: HashSet<&str> = wires_of(graph, &targeted).chain(after_wires.iter().copied()).collect();
-    let passes = |wire: &&str| !own.contains(*wire) && from_picture.contains(*wire) && *wire != ACTIVATIONS;
+    let passes = |wire: &&str| {
+        !own.contains(*wire) && from_picture.contains(*wire) && *wire != ACTIVATIONS && facts.contains_key(*wire)
+    };
     let stop: Vec<&str> = from_picture.iter().copied().filter(passes).chain([ACTIVATIONS, TARGET]).collect();
     let tail_nodes = graph.before(&[scores], &stop);
     let head_nodes = graph.before(&[GRADIENTS], &stop);

@@ -4,6 +4,7 @@
 pub mod graph;
 pub mod read;
 mod attributes;
+mod computed;
 mod windows;
 mod hostile;
 mod ranks;

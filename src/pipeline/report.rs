@@ -23,7 +23,7 @@ pub struct Report {
     pub target: TargetReport,
     /// The best classes, highest score first.
     pub top: Vec<Ranked>,
-    /// logsumexp(scores) − ln C: whether the network recognises anything.
+    /// Whether the network recognises anything: logsumexp(scores) − ln C, or the largest score of a multi-label network.
     pub evidence: f32,
     /// Mean over the feature maps of their standard deviation over the cells: whether there is a *where*.
     pub contrast: f32,

@@ -351,11 +351,12 @@ fn axes_and_parts_that_an_engine_would_count_up_to() {
     says(&blocks.bytes(4), &["node_deep", "blocksize 0"]);
 }
 
-/// The file of a sound classifier whose scores depend on the mean of another wire too.
-fn needing(mut builder: Builder, wire: &str) -> Vec<u8> {
-    builder.graph.rename("scores", "own");
-    let mean = builder.node("ReduceMean", &[wire], "mean", &[("keepdims", Int(0))]);
-    mean.node("Add", &["own", "mean"], "scores", &[]).bytes(4)
+/// What the scores do not need is left out before an engine looks at it: here they do.
+fn reaching_the_scores(builder: Builder, wire: &str) -> Vec<u8> {
+    let builder = builder.node("ReduceMax", &[wire], "most", &[("keepdims", Int(0))]);
+    let mut builder = builder.node("Add", &["scores", "most"], "sum", &[]);
+    builder.graph.outputs = vec![Port::f32("sum", &[1, 4])];
+    to_bytes(&builder.graph)
 }
 
 #[test]
@@ -363,17 +364,17 @@ fn a_layer_norm_of_a_single_number() {
     // Axis −1 of no axes: the engine counted to the end of numbers.
     let alone = sound().with("one", &[1], &[1.0]).node("ReduceMin", &["warm"], "alone", &[("keepdims", Int(0))]);
     let normed = alone.node("LayerNormalization", &["alone", "one", "one"], "normed", &[]);
-    says(&needing(normed, "normed"), &["node_normed", "LayerNormalization", "0 axes"]);
+    says(&reaching_the_scores(normed, "normed"), &["node_normed", "LayerNormalization", "0 axes"]);
 }
 
 #[test]
 fn wires_that_hold_nothing() {
     // 3 maps make no whole block of 9; [1, 0, 4, 4] is cut out.
     let deep = sound().node("DepthToSpace", &["warm"], "deep", &[("blocksize", Int(3))]);
-    says(&needing(deep, "deep"), &["`deep`", "holds nothing"]);
+    says(&reaching_the_scores(deep, "deep"), &["`deep`", "holds nothing"]);
     let cut = sound().with_integers("from", &[0]).with_integers("to", &[0]).with_integers("axis", &[1]);
     let cut = cut.node("Slice", &["warm", "from", "to", "axis"], "cut", &[]);
-    says(&needing(cut, "cut"), &["`cut`", "holds nothing"]);
+    says(&reaching_the_scores(cut, "cut"), &["`cut`", "holds nothing"]);
 }
 
 #[test]
@@ -393,4 +394,19 @@ fn a_head_that_makes_the_graph_too_long_to_be_read_again() {
     }
     let layer = Options { layer: Some("features".to_owned()), ..Options::default() };
     refused(&long.bytes(4), &layer, &["gradient head", "4096", "nearer"]);
+}
+
+#[test]
+fn a_layer_norm_without_its_scale() {
+    let normed = sound().node("LayerNormalization", &["warm"], "normed", &[]);
+    says(&reaching_the_scores(normed, "normed"), &["node_normed", "LayerNormalization", "1 of its 2 inputs"]);
+}
+
+#[test]
+fn attributes_that_are_not_numbers() {
+    for (op, name) in [("Selu", "alpha"), ("LRN", "beta"), ("Elu", "alpha")] {
+        let attributes = [(name, Attribute::Float(f32::NAN)), ("size", Int(3))];
+        let bent = sound().node(op, &["warm"], "bent", &attributes);
+        says(&reaching_the_scores(bent, "bent"), &["node_bent", op, name, "not a number"]);
+    }
 }

@@ -203,7 +203,12 @@ fn colours_may_come_last() {
     builder.graph.nodes[0].inputs[0] = "planes".to_owned();
     builder.graph.nodes.insert(0, transpose.graph.nodes[1].clone());
     builder.graph.inputs[0] = Port::f32("image", &[1, 4, 4, 3]);
-    as_the_plain_one(&builder.bytes(2), &Options::default());
+    let bytes = builder.bytes(2);
+    as_the_plain_one(&bytes, &Options::default());
+    // What is exported takes the pictures that the classifier took.
+    let exported = load(&bytes, &Options::default()).to_bytes(None, "");
+    let exported = gradcam::onnx::read("exported.onnx", &exported).expect("it is valid");
+    assert_eq!(exported.inputs[0], Port::f32("image", &[1, 4, 4, 3]));
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod honesty;
 mod layers;
 mod methods;
 mod module_order;
+mod paddle;
 mod overlay_draw;
 mod overlay_scene;
 mod overlay_snapshot;

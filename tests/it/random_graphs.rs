@@ -21,6 +21,9 @@ const CORNER: f64 = 1e-4;
 /// A wire with its shape.
 type Wire = (String, Vec<usize>);
 
+/// Adds an operator of its kind behind a wire, where one fits.
+type Family = fn(&mut Grower, &str, &[usize]) -> Option<Wire>;
+
 /// Grows a graph, operator by operator.
 struct Grower {
     builder: Option<Builder>,
@@ -97,7 +100,7 @@ impl Grower {
         let from = self.wires.len().saturating_sub(3);
         let at = from + self.below(self.wires.len() - from);
         let (x, shape) = self.wires[at].clone();
-        let families: &[fn(&mut Grower, &str, &[usize]) -> Option<Wire>] = &[
+        let families: &[Family] = &[
             Grower::pointwise,
             Grower::pointwise,
             Grower::binary,
@@ -157,7 +160,7 @@ impl Grower {
             "Clip" => self.node(op, &[x], &[("min", Float(-0.6)), ("max", Float(0.9))]),
             // Numbers from 0.37 to 2.7.
             "Log" | "Sqrt" | "Reciprocal" | "Pow" => {
-                let bounded = self.node("Tanh", &[x], &[]);
+                let bounded = self.node("Softsign", &[x], &[]);
                 let positive = self.node("Exp", &[&bounded], &[]);
                 if op == "Pow" {
                     let exponent = self.tensor(Tensor::f32(&[], &[1.7]));
@@ -295,8 +298,7 @@ impl Grower {
                 Some((self.node("Transpose", &[x], &[("perm", Ints(order))]), turned))
             }
             "Reshape" => {
-                let rows =
-                    [1, 2, 3].into_iter().filter(|rows| shape.iter().product::<usize>() % rows == 0).next_back()?;
+                let rows = [1, 2, 3].into_iter().rfind(|rows| shape.iter().product::<usize>().is_multiple_of(*rows))?;
                 let sides = self.integers(&[1, rows as i64, -1]);
                 Some((self.node("Reshape", &[x, &sides], &[]), vec![1, rows, shape.iter().product::<usize>() / rows]))
             }
@@ -305,7 +307,7 @@ impl Grower {
                 let y = self.node("Concat", &[x, &other, x], &[("axis", Int(axis as i64))]);
                 (shape.iter().product::<usize>() < 200).then(|| (y, with(shape[axis] * 3)))
             }
-            "Split" if shape[axis] % 2 == 0 && self.opset < 18 => {
+            "Split" if shape[axis].is_multiple_of(2) && self.opset < 18 => {
                 let (first, second) = (format!("half_a_{}", self.count), format!("half_b_{}", self.count));
                 self.node("Split", &[x], &[("axis", Int(axis as i64))]);
                 let builder = self.builder.as_mut().expect("the graph is growing");
@@ -354,6 +356,9 @@ impl Grower {
         ]);
         let (axis, keep) = (self.below(shape.len()), self.below(2) == 0);
         let y = self.reduce(op, x, axis as i64, keep);
+        // Sums stay in the range of their terms: where a sigmoid is full, f32 has no digits left for its slope.
+        let share = self.tensor(Tensor::f32(&[], &[1.0 / shape[axis] as f32]));
+        let y = self.node("Mul", &[&y, &share], &[]);
         let mut shape = shape.to_vec();
         match keep {
             true => shape[axis] = 1,

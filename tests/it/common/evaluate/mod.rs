@@ -13,7 +13,7 @@ mod shape;
 mod softmax;
 mod window;
 
-use gradcam::onnx::graph::{ElementType, Graph, Node, Tensor};
+use gradcam::onnx::graph::{Attribute, ElementType, Graph, Node, Tensor};
 use ndarray::{ArrayD, IxDyn};
 use std::collections::HashMap;
 
@@ -50,6 +50,10 @@ pub fn evaluate(graph: &Graph, inputs: &[(&str, ArrayD<f64>)]) -> HashMap<String
     let mut wires: HashMap<String, ArrayD<f64>> = constants.collect();
     wires.extend(inputs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     for node in &graph.nodes {
+        if let Some(Attribute::Tensor(tensor)) = node.attributes.get("value").filter(|_| node.op == "Constant") {
+            wires.insert(node.outputs[0].clone(), constant(tensor));
+            continue;
+        }
         let value = |wire: &String| (!wire.is_empty()).then(|| &wires[wire]);
         let call = Call { node, inputs: node.inputs.iter().map(value).collect(), opset: graph.opset };
         let families = [

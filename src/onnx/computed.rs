@@ -1,0 +1,183 @@
+//! What a graph computes from constants alone: an engine does so while it only looks for shapes.
+
+use super::graph::{Attribute, Graph, Node, Tensor};
+use super::hostile::declared_size;
+use super::{MAX_ELEMENTS, MAX_RANK};
+use std::collections::HashMap;
+
+/// What may be computed from constants alone, by how large the result is at most: of the first input's shape, as large as
+/// the first input, as all inputs broadcast, or as all inputs together.
+const SAME_SHAPE: &[&str] = &[
+    "Identity",
+    "Cast",
+    "Neg",
+    "Sqrt",
+    "Reciprocal",
+    "Floor",
+    "Ceil",
+    "Abs",
+    "Not",
+    "Exp",
+    "Clip",
+    "Sigmoid",
+    "Relu",
+    "Tanh",
+    "Softplus",
+    "Log",
+];
+const LIKE_FIRST: &[&str] = &[
+    "Size",
+    "Slice",
+    "Squeeze",
+    "Unsqueeze",
+    "Reshape",
+    "Transpose",
+    "ReduceProd",
+    "ReduceSum",
+    "ReduceMean",
+    "ReduceL2",
+    "ReduceMax",
+    "ReduceMin",
+    "ReduceSumSquare",
+];
+const BROADCAST: [&str; 16] = [
+    "Add",
+    "Sub",
+    "Mul",
+    "Div",
+    "Pow",
+    "Mod",
+    "Min",
+    "Max",
+    "Equal",
+    "Less",
+    "Greater",
+    "And",
+    "Or",
+    "Where",
+    "Gather",
+    "LessOrEqual",
+];
+
+/// The most elements of a tensor that is computed from constants, and of all of them together.
+const MAX_COMPUTED: usize = 1 << 25;
+
+/// How large a tensor that is computed from constants gets: its elements at most, and its shape where that is known.
+struct Computed {
+    elements: usize,
+    shape: Option<Vec<usize>>,
+}
+
+impl Computed {
+    fn of(shape: Vec<usize>) -> Computed {
+        Computed { elements: shape.iter().fold(1, |elements, side| elements.saturating_mul(*side)), shape: Some(shape) }
+    }
+
+    fn at_most(elements: usize) -> Computed {
+        Computed { elements, shape: None }
+    }
+}
+
+/// Refuses a graph that makes too much of its constants.
+pub(super) fn check(graph: &Graph) -> Result<(), String> {
+    let mut sizes: HashMap<&str, Computed> = HashMap::new();
+    let mut given = 0usize;
+    for (name, tensor) in &graph.initializers {
+        let size = Computed::of(tensor.shape.clone());
+        given = given.saturating_add(size.elements);
+        sizes.insert(name, size);
+    }
+    // Weights that are normalised before they are used are computed from in several steps.
+    let most = MAX_COMPUTED.max(given.saturating_mul(8));
+    let mut total = 0usize;
+    for node in &graph.nodes {
+        let refuse = |what: &str| Err(format!("node `{}`: operator {} on constants {what}", node.label(), node.op));
+        let inputs: Option<Vec<&Computed>> =
+            node.inputs.iter().filter(|wire| !wire.is_empty()).map(|wire| sizes.get(wire.as_str())).collect();
+        let size = match (node.op.as_str(), inputs.as_deref()) {
+            // A shape has as many elements as there are axes.
+            ("Shape", _) => Computed::at_most(MAX_RANK),
+            ("Constant", _) => match node.attributes.get("value") {
+                Some(Attribute::Tensor(tensor)) => Computed::of(tensor.shape.clone()),
+                _ => Computed::at_most(node.attributes.values().map(constant_size).sum()),
+            },
+            (_, None) => continue,
+            ("ConstantOfShape" | "Expand", Some(inputs)) => match declared_size(graph, node)? {
+                Some(elements) => Computed::at_most(elements.max(inputs.first().map_or(0, |input| input.elements))),
+                None => return refuse("has a size that is computed; export with constants folded"),
+            },
+            ("Concat", Some(inputs)) => Computed::at_most(inputs.iter().map(|input| input.elements).sum()),
+            (op, Some(inputs)) if SAME_SHAPE.contains(&op) => match inputs.first() {
+                Some(Computed { shape: Some(shape), .. }) => Computed::of(shape.clone()),
+                first => Computed::at_most(first.map_or(1, |input| input.elements)),
+            },
+            (op, Some(inputs)) if LIKE_FIRST.contains(&op) => {
+                let elements = inputs.first().map_or(1, |input| input.elements);
+                match inputs.first().and_then(|input| reduced(graph, node, input.shape.as_deref()?)) {
+                    Some(shape) => Computed::of(shape),
+                    None => Computed::at_most(elements),
+                }
+            }
+            (op, Some(inputs)) if BROADCAST.contains(&op) => match broadcast(node, inputs) {
+                Some(shape) => Computed::of(shape),
+                None => {
+                    Computed::at_most(inputs.iter().fold(1, |most, input| most.saturating_mul(input.elements.max(1))))
+                }
+            },
+            _ => return refuse("is not supported; export with constants folded"),
+        };
+        total = total.saturating_add(size.elements);
+        if size.elements > MAX_ELEMENTS || total > most {
+            return refuse("makes too much of them; export with constants folded");
+        }
+        let (elements, shape) = (size.elements, size.shape);
+        sizes.extend(node.outputs.iter().map(|wire| (wire.as_str(), Computed { elements, shape: shape.clone() })));
+    }
+    Ok(())
+}
+
+/// The shape after a reduction that keeps its axes, or a Reshape.
+fn reduced(graph: &Graph, node: &Node, shape: &[usize]) -> Option<Vec<usize>> {
+    let listed = |at: usize| node.input(at).and_then(|wire| graph.constant(wire)).and_then(Tensor::to_integers);
+    if node.op == "Reshape" {
+        let sides = listed(1)?;
+        let known = sides
+            .iter()
+            .filter(|side| **side != -1)
+            .try_fold(1usize, |known, side| known.checked_mul(usize::try_from(*side).ok().filter(|side| *side > 0)?))?;
+        let free = shape.iter().product::<usize>() / known;
+        return Some(sides.iter().map(|side| if *side == -1 { free } else { *side as usize }).collect());
+    }
+    if !node.op.starts_with("Reduce") || node.int("keepdims") == Some(0) {
+        return None;
+    }
+    let axes = node.ints("axes").map(<[i64]>::to_vec).or_else(|| listed(1))?;
+    let mut kept = shape.to_vec();
+    for axis in axes {
+        *kept.get_mut(axis.rem_euclid(shape.len().max(1) as i64) as usize)? = 1;
+    }
+    Some(kept)
+}
+
+fn constant_size(value: &Attribute) -> usize {
+    match value {
+        Attribute::Tensor(tensor) => tensor.shape.iter().product(),
+        Attribute::Floats(values) => values.len(),
+        Attribute::Ints(values) => values.len(),
+        _ => 1,
+    }
+}
+
+/// The shape of the broadcast result where those of all inputs are known. `None` for Gather.
+fn broadcast(node: &Node, inputs: &[&Computed]) -> Option<Vec<usize>> {
+    if node.op == "Gather" {
+        return None;
+    }
+    let shapes: Vec<&[usize]> = inputs.iter().map(|input| input.shape.as_deref()).collect::<Option<_>>()?;
+    let rank = shapes.iter().map(|shape| shape.len()).max()?;
+    let side = |axis: usize| {
+        let sides = shapes.iter().filter_map(|shape| (axis + shape.len()).checked_sub(rank).map(|at| shape[at]));
+        sides.max().unwrap_or(1)
+    };
+    Some((0..rank).map(side).collect())
+}
