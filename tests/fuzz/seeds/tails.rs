@@ -90,9 +90,9 @@ impl Tail<'_> {
         for code in inputs.chars() {
             if code == '?' {
                 optional = true;
-            } else if optional && self.random.percent(if self.as_input(op) { 50 } else { 97 }) {
-                break;
-            } else if matches!(code, 'a' | 'p') && !self.as_input(op) {
+            } else if (optional && self.random.percent(if self.as_input(op) { 50 } else { 97 }))
+                || (matches!(code, 'a' | 'p') && !self.as_input(op))
+            {
                 break;
             } else {
                 let wire = self.input(code, op);
