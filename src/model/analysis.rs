@@ -57,12 +57,18 @@ fn analyse(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
     let (facts, mut values) = analyse_plain(&plain)?;
     for node in graph.nodes.iter().filter(|node| NORMS.contains(&node.op.as_str())) {
         let rank = node.input(0).and_then(|wire| facts.get(wire)).map_or(0, |fact| fact.shape.len() as i64);
-        let fits = match node.op.as_str() {
+        let (op, label, inputs) = (&node.op, node.label(), node.inputs.iter().filter(|wire| !wire.is_empty()).count());
+        let needed = if op == "BatchNormalization" { 5 } else { 2 };
+        if inputs < needed {
+            let reason = format!("node `{label}` ({op}) has {inputs} of its {needed} inputs");
+            return Err(Error::model(&graph.file, reason));
+        }
+        let fits = match op.as_str() {
             "BatchNormalization" => rank >= 2,
             _ => (-rank..rank).contains(&node.int("axis").unwrap_or(-1)),
         };
         if !fits {
-            let reason = format!("node `{}` ({}) reads a wire of {rank} axes", node.label(), node.op);
+            let reason = format!("node `{label}` ({op}) reads a wire of {rank} axes");
             return Err(Error::model(&graph.file, reason));
         }
         node.outputs.iter().for_each(|wire| drop(values.remove(wire)));

@@ -43,6 +43,17 @@ const AXES: [(&str, usize); 13] = [
 
 /// Refuses a node with such a number.
 pub(super) fn check(graph: &Graph, node: &Node) -> Result<(), String> {
+    for (name, value) in &node.attributes {
+        let broken = match value {
+            Attribute::Float(value) => value.is_nan(),
+            Attribute::Floats(values) => values.iter().any(|value| value.is_nan()),
+            _ => false,
+        };
+        if broken {
+            let (label, op) = (node.label(), &node.op);
+            return Err(format!("node `{label}` ({op}), attribute `{name}`: it is not a number"));
+        }
+    }
     let refuse = |what: &str, value: i64| Err(format!("node `{}` ({}) has {what} {value}", node.label(), node.op));
     for (name, least, largest) in BOUNDS {
         let values = match node.attributes.get(name) {
@@ -52,6 +63,15 @@ pub(super) fn check(graph: &Graph, node: &Node) -> Result<(), String> {
         };
         if let Some(value) = values.iter().find(|value| !(least..=largest).contains(value)) {
             return refuse(name, *value);
+        }
+    }
+    // An engine goes through an order of axes until every axis is in its place.
+    if let Some(perm) = node.ints("perm") {
+        let mut sorted = perm.to_vec();
+        sorted.sort_unstable();
+        if !sorted.iter().copied().eq(0..perm.len() as i64) {
+            let (label, op) = (node.label(), &node.op);
+            return Err(format!("node `{label}` ({op}) has perm {perm:?}, which is no order of axes"));
         }
     }
     for (_, input) in AXES.iter().filter(|(op, _)| *op == node.op) {

@@ -2,7 +2,7 @@
 
 use crate::common::graphs::Builder;
 use gradcam::model::{DEFAULT_MODEL, Model, Options};
-use gradcam::onnx::graph::Attribute::{self, Int};
+use gradcam::onnx::graph::Attribute::{self, Int, Ints};
 use gradcam::onnx::graph::{ElementType, Graph, Port, Tensor};
 use gradcam::onnx::to_bytes;
 
@@ -347,6 +347,8 @@ fn axes_and_parts_that_an_engine_would_count_up_to() {
     says(&squeezed.bytes(4), &["node_squeezed", "axis"]);
     let group = sound().node("Conv", &["image", "mix"], "again", &[("group", Int(0))]);
     says(&group.bytes(4), &["node_again", "group 0"]);
+    let turned = sound().node("Transpose", &["warm"], "turned", &[("perm", Ints(vec![0, 1, 1, 3]))]);
+    says(&turned.bytes(4), &["node_turned", "no order of axes"]);
     let blocks = sound().node("DepthToSpace", &["warm"], "deep", &[("blocksize", Int(0))]);
     says(&blocks.bytes(4), &["node_deep", "blocksize 0"]);
 }
@@ -394,4 +396,19 @@ fn a_head_that_makes_the_graph_too_long_to_be_read_again() {
     }
     let layer = Options { layer: Some("features".to_owned()), ..Options::default() };
     refused(&long.bytes(4), &layer, &["gradient head", "4096", "nearer"]);
+}
+
+#[test]
+fn a_layer_norm_without_its_scale() {
+    let normed = sound().node("LayerNormalization", &["warm"], "normed", &[]);
+    says(&reaching_the_scores(normed, "normed"), &["node_normed", "LayerNormalization", "1 of its 2 inputs"]);
+}
+
+#[test]
+fn attributes_that_are_not_numbers() {
+    for (op, name) in [("Selu", "alpha"), ("LRN", "beta"), ("Elu", "alpha")] {
+        let attributes = [(name, Attribute::Float(f32::NAN)), ("size", Int(3))];
+        let bent = sound().node(op, &["warm"], "bent", &attributes);
+        says(&reaching_the_scores(bent, "bent"), &["node_bent", op, name, "not a number"]);
+    }
 }
