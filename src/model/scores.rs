@@ -45,11 +45,7 @@ pub fn choose(graph: &mut Graph, name: Option<&str>) -> Result<()> {
         },
     };
     graph.outputs = vec![graph.outputs.swap_remove(at)];
-    let scores = graph.outputs[0].name.clone();
-    let needed = graph.before(&[scores.as_str()], &[]);
-    let nodes = std::mem::take(&mut graph.nodes);
-    graph.nodes = nodes.into_iter().enumerate().filter(|(at, _)| needed.contains(at)).map(|(_, node)| node).collect();
-    graph.drop_unused_initializers();
+    graph.drop_unneeded();
     Ok(())
 }
 
@@ -77,11 +73,7 @@ pub fn find(graph: &mut Graph, facts: &mut Facts) -> Result<(String, usize, Opti
     }
     graph.outputs[0].name = scores.clone();
     if ending.is_some() {
-        let needed = graph.before(&[scores.as_str()], &[]);
-        let nodes = std::mem::take(&mut graph.nodes);
-        graph.nodes =
-            nodes.into_iter().enumerate().filter(|(at, _)| needed.contains(at)).map(|(_, node)| node).collect();
-        graph.drop_unused_initializers();
+        graph.drop_unneeded();
         // The name of the wire before a softmax is nothing that anybody gave.
         let name = if graph.wires().contains("scores") { graph.free_name("scores") } else { "scores".to_owned() };
         graph.rename(&scores, &name);

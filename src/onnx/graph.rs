@@ -259,6 +259,15 @@ impl Graph {
         }
     }
 
+    /// Drops the nodes and initializers that no output needs.
+    pub fn drop_unneeded(&mut self) {
+        let outputs: Vec<&str> = self.outputs.iter().map(|port| port.name.as_str()).collect();
+        let needed = self.before(&outputs, &[]);
+        let mut at = 0..;
+        self.nodes.retain(|_| at.next().is_some_and(|at| needed.contains(&at)));
+        self.drop_unused_initializers();
+    }
+
     /// Drops the initializers that no node reads.
     pub fn drop_unused_initializers(&mut self) {
         let used: HashSet<&str> = self.nodes.iter().flat_map(|node| node.inputs.iter().map(String::as_str)).collect();

@@ -52,6 +52,9 @@ impl Layer {
     /// The null level of a method's map. One that the file does not hold is that of a method with the same map, or is
     /// measured now, once.
     fn level(&mut self, method: &dyn Method) -> Result<f32> {
+        if let Some(level) = self.null.map_max.get(method.name()) {
+            return Ok(*level);
+        }
         let groups = methods::coinciding(self.engine.properties);
         let same = methods::with_coinciding(&groups, method.name());
         if let Some(level) = same.iter().find_map(|name| self.null.map_max.get(*name)) {

@@ -1,26 +1,12 @@
 //! Convolutions.
 
-use super::{agrees_with_finite_differences, agrees_without_onnx_runtime, explained_at, ramp};
+use super::{agrees_with_finite_differences, agrees_without_onnx_runtime, explained_at, ramp, scored, text};
 use crate::common::graphs::Builder;
 use gradcam::engine::Engine;
 use gradcam::model::{Model, Options};
 use gradcam::onnx::graph::Attribute::{self, Int, Ints};
 use gradcam::target::Target;
 use ndarray::array;
-
-fn text(value: &str) -> Attribute {
-    Attribute::String(value.as_bytes().to_vec())
-}
-
-/// Scores that weigh every element of the wire `y` differently.
-fn scored(builder: Builder, elements: usize) -> Builder {
-    let weights: Vec<f32> = (0..2 * elements).map(|at| ((at * 29 + 7) % 31) as f32 / 15.0 - 1.0).collect();
-    builder
-        .with_integers("row", &[1, elements as i64])
-        .with("scorer", &[elements, 2], &weights)
-        .node("Reshape", &["y", "row"], "flat", &[])
-        .node("MatMul", &["flat", "scorer"], "scores", &[])
-}
 
 /// `features` of `side`×`side`, through a convolution with weights of the given shape to `cells` cells.
 #[track_caller]

@@ -18,7 +18,7 @@ use crate::common::{onnxruntime, relative_l2};
 use gradcam::engine::Engine;
 use gradcam::frame::Frame;
 use gradcam::model::{Model, Options};
-use gradcam::onnx::graph::Attribute::{Int, Ints};
+use gradcam::onnx::graph::Attribute::{self, Int, Ints};
 use gradcam::onnx::{ACTIVATIONS, TARGET};
 use gradcam::preprocess::{Input, Preprocess};
 use gradcam::target::Target;
@@ -97,6 +97,21 @@ fn compare(builder: Builder, classes: usize, with_onnx_runtime: bool) {
 /// Numbers between −1 and 1 without a pattern.
 pub fn ramp(count: usize) -> Vec<f32> {
     (0..count).map(|at| ((at * 13 + 5) % 17) as f32 / 8.0 - 1.0).collect()
+}
+
+/// An attribute of text.
+pub fn text(value: &str) -> Attribute {
+    Attribute::String(value.as_bytes().to_vec())
+}
+
+/// Scores that weigh every element of the wire `y` differently.
+pub fn scored(builder: Builder, elements: usize) -> Builder {
+    let weights: Vec<f32> = (0..2 * elements).map(|at| ((at * 29 + 7) % 31) as f32 / 15.0 - 1.0).collect();
+    builder
+        .with_integers("row", &[1, elements as i64])
+        .with("scorer", &[elements, 2], &weights)
+        .node("Reshape", &["y", "row"], "flat", &[])
+        .node("MatMul", &["flat", "scorer"], "scores", &[])
 }
 
 /// `features`, pooled to the wire `flat` of shape [1, maps].
