@@ -474,7 +474,7 @@ fn inputs_of_different_types() {
         ("Max", &["warm", "float", "number"], &["F32", "I64"]),
         ("Clip", &["warm", "", "number"], &["F32", "I64"]),
         ("Where", &["truth", "warm", "number"], &["F32", "I64"]),
-        ("Where", &["warm", "warm", "warm"], &["F32", "truth values"]),
+        ("Where", &["warm", "warm", "warm"], &["F32", "Bool"]),
         ("Or", &["warm", "warm"], &["F32", "truth values"]),
     ] {
         let built = builder().node(op, inputs, "mixed", &[]).node("Cast", &["mixed"], "cast", &[("to", Int(1))]);
