@@ -62,7 +62,7 @@ pub struct Frame {
 }
 
 /// A rectangle in pixels of a frame; may have fractions.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Rect {
     pub x: f32,
     pub y: f32,
@@ -71,7 +71,7 @@ pub struct Rect {
 }
 
 /// Which part of a frame the network saw. The heat map covers exactly `seen`.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Geometry {
     /// Size of the whole frame in pixels.
     pub width: usize,

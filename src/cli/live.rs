@@ -1,13 +1,15 @@
 //! `gradcam live`: a source, explained while it runs.
 
 use super::model::{ModelArgs, explainer};
+use super::record::RecordArgs;
 use super::view::ViewArgs;
-use super::{INTERRUPTED, SUCCESS, print_stages, say};
+use super::{FAILURE, INTERRUPTED, SUCCESS, print_stages, say};
 use crate::cam::methods;
 use crate::clock::SystemClock;
 use crate::model::Info;
 use crate::overlay::Look;
 use crate::pipeline::live::{self, Controls, View};
+use crate::pipeline::recorder::Plan;
 use crate::pipeline::report::{Report, TimesReport};
 use crate::pipeline::screen::{Screen, Settings};
 use crate::pipeline::stats::Rate;
@@ -52,6 +54,8 @@ pub struct Live {
     /// Folder for snapshots (key s)
     #[arg(long, value_name = "DIR", default_value = "snapshots")]
     snapshots: PathBuf,
+    #[command(flatten)]
+    recording: RecordArgs,
     /// Print the times of the stages at the end
     #[arg(long)]
     stats: bool,
@@ -78,20 +82,29 @@ impl Live {
             height: self.size.map(|(_, height)| height),
             fps: self.fps,
         };
-        let source = source::open(&self.source()?, &request, clock.clone(), shutdown.clone())?;
+        let spec = self.source()?;
+        let destination = self.recording.destination()?;
+        let source = source::open(&spec, &request, clock.clone(), shutdown.clone())?;
+        let named = self.source.clone().unwrap_or_else(|| source.name());
         let engines = self.model.engines()?;
         let locked = self.view.target(&engines[0].info)?;
         let explainer = explainer(engines, Selector::new(locked))?.following();
         let (info, coinciding) = (explainer.info().clone(), explainer.coinciding());
+        let recordings = self.recording.plan(destination, named, self.model.facts(&info)?);
         let controls = Controls { method, locked, frozen: None };
-        let stages = live::run(source, explainer, controls, clock, shutdown, |view| match self.headless {
-            true => self.headless(view, &info),
-            false => self.window(view, &info, coinciding, start),
+        let screen = Screen::new(&info, self.settings(coinciding, start, recordings));
+        let mut whole = true;
+        let stages = live::run(source, explainer, controls, clock, shutdown, |view| {
+            whole = match self.headless {
+                true => self.headless(view, &info, screen)?,
+                false => screen.run(view, "gradcam")?,
+            };
+            Ok(())
         })?;
         if self.stats {
             print_stages(&mut std::io::stderr().lock(), &stages)?;
         }
-        Ok(SUCCESS)
+        Ok(if whole { SUCCESS } else { FAILURE })
     }
 
     fn source(&self) -> anyhow::Result<SourceSpec> {
@@ -104,13 +117,7 @@ impl Live {
         }))
     }
 
-    fn window(
-        &self,
-        view: View,
-        info: &Info,
-        coinciding: Vec<Vec<&'static str>>,
-        start: Instant,
-    ) -> anyhow::Result<()> {
+    fn settings(&self, coinciding: Vec<Vec<&'static str>>, start: Instant, recordings: Plan) -> Settings {
         let look = Look {
             colormap: self.view.colormap,
             opacity: self.opacity,
@@ -119,16 +126,25 @@ impl Live {
             ..Look::default()
         };
         let (sync, snapshots, roi) = (self.sync, self.snapshots.clone(), self.view.roi);
-        let settings = Settings { look, sync, snapshots, roi, coinciding, start };
-        Screen::new(info, settings).run(view, "gradcam")
+        let recording = self.recording.record.is_some();
+        Settings { look, sync, snapshots, roi, coinciding, start, recordings, recording, say }
     }
 
-    fn headless(&self, view: View, info: &Info) -> anyhow::Result<()> {
+    /// Returns whether all recordings are whole.
+    fn headless(&self, mut view: View, info: &Info, mut screen: Screen) -> anyhow::Result<bool> {
+        let recording = self.recording.record.is_some();
+        screen.begin()?;
         let mut explained = 0;
         let mut network = Rate::default();
         let mut said = view.now();
         while !view.ended() && self.frames.is_none_or(|frames| explained < frames) {
-            let Some(result) = view.explained(Duration::from_millis(100)) else { continue };
+            // With a recording it is the frames that set the pace.
+            let patience = if recording { Duration::ZERO } else { Duration::from_millis(100) };
+            let result = view.explained(patience);
+            if recording {
+                screen.step(&mut view, Duration::from_millis(20));
+            }
+            let Some(result) = result else { continue };
             explained += 1;
             let now = view.now();
             network.tick(now);
@@ -145,8 +161,11 @@ impl Live {
                 let (network, camera) = (network.per_second(now), view.camera_fps());
                 say(&format!("{target} {score:.2}, network {network:.1} fps, camera {camera:.1} fps"));
             }
+            if recording {
+                screen.take(result, &view);
+            }
         }
-        Ok(())
+        Ok(screen.end())
     }
 }
 

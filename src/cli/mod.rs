@@ -7,6 +7,7 @@ mod export;
 mod inspect;
 mod live;
 mod model;
+mod record;
 mod view;
 
 use crate::error::Error;
@@ -14,6 +15,7 @@ use crate::pipeline::stats::{Percentiles, Stages};
 use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Everything went well.
 pub const SUCCESS: u8 = 0;
@@ -57,6 +59,26 @@ fn parse_size(text: &str) -> Result<(u32, u32), String> {
     let sides = text.split_once(['x', 'X', '×']);
     let sides = sides.and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
     sides.filter(|(width, height)| *width > 0 && *height > 0).ok_or("expected WIDTHxHEIGHT, such as 640x480".to_owned())
+}
+
+/// In hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Parses `90`, `30s`, `10min`, `1h` (seconds where there is no unit).
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let seconds = match unit.trim() {
+        "ms" => 1e-3,
+        "" | "s" => 1.0,
+        "min" | "m" => 60.0,
+        "h" => 3600.0,
+        _ => 0.0,
+    };
+    let duration = number.parse().ok().and_then(|number: f64| Duration::try_from_secs_f64(number * seconds).ok());
+    duration.filter(|duration| !duration.is_zero()).ok_or("expected a time such as 30s, 10min or 1h".to_owned())
 }
 
 /// Runs the program on its command line. `start` is when it started.

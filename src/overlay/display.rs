@@ -35,6 +35,27 @@ pub fn draw(hud: &Hud, look: &Look, colours: &[[u8; 3]; 256], text: &mut Text, c
     }
 }
 
+/// Below the state: that the view is recorded, for how long, and what the recording has lost.
+pub fn recording(elapsed: Duration, dropped: u64, text: &mut Text, canvas: &mut Canvas) {
+    let mut pen = Pen::new(text, canvas);
+    let (margin, height, dot) = (pen.px(10.0), pen.px(24.0), pen.px(10.0));
+    let seconds = elapsed.as_secs();
+    let mut words = format!("{}:{:02}", seconds / 60, seconds % 60);
+    if seconds >= 3600 {
+        words = format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    }
+    if dropped > 0 {
+        words += &format!("  {dropped} lost");
+    }
+    let width = pen.width(&words, BODY) + dot + pen.px(26.0);
+    let x = pen.canvas.width as i32 - margin - width;
+    let panel = Area { x, y: margin + height + pen.px(6.0), width, height };
+    pen.panel(panel);
+    let mark = Area { x: panel.x + pen.px(10.0), y: panel.y + (height - dot) / 2, width: dot, height: dot };
+    pen.canvas.round(mark, dot / 2, [235, 40, 40], 1.0);
+    pen.line(Area { x: mark.x + dot + pen.px(6.0), ..panel }, &words, BODY, WHITE, Align::Left);
+}
+
 /// Top left: the target, the best classes with bars, method, layer, and the drop test where there is one.
 fn classes(pen: &mut Pen, hud: &Hud) {
     let (margin, pad, step) = (pen.px(10.0), pen.px(9.0), pen.px(20.0));

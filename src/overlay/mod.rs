@@ -20,13 +20,14 @@ use crate::kernels::Isa;
 use crate::kernels::blend::{Tint, blend, copy, fade, wash};
 use heat::{Heat, Seen, presence};
 use picture::Picture;
+use std::time::Duration;
 use text::Text;
 
 /// What the network did not see keeps this much of its light.
 const UNSEEN: f32 = 0.4;
 
 /// How a heat map is shown.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Look {
     pub colormap: Colormap,
     /// 0 to 1: opacity of full heat where the gate is open.
@@ -84,6 +85,12 @@ impl Default for Overlay {
 impl Overlay {
     pub fn new() -> Overlay {
         Overlay { isa: Isa::best(), picture: Picture::default(), heat: Heat::new(), text: Text::new() }
+    }
+
+    /// Marks a canvas with a display as one that is recorded: a red dot, the time that has been recorded, and how many
+    /// pictures the recording has lost.
+    pub fn mark_recorded(&mut self, elapsed: Duration, dropped: u64, canvas: &mut Canvas) {
+        display::recording(elapsed, dropped, &mut self.text, canvas);
     }
 
     /// Draws `frame` with the heat of `map` over it, and the display if there is one. The canvas gets the frame's size;

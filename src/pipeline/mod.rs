@@ -3,6 +3,7 @@
 pub mod explainer;
 pub mod latest;
 pub mod live;
+pub mod recorder;
 pub mod report;
 pub mod screen;
 pub mod stats;

@@ -6,6 +6,7 @@ use crate::cam::{HeatMap, Ranked, Unit};
 use crate::frame::Rect;
 use crate::model::Info;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The explanation of one frame.
@@ -108,6 +109,19 @@ impl TimesReport {
             Stage::Overlay => self.overlay = Some(ms),
             Stage::Show => {}
         }
+    }
+
+    /// By name, without those that are not known.
+    pub fn named(&self) -> BTreeMap<String, f64> {
+        let TimesReport { decode, preprocess, forward, heatmap, overlay } = *self;
+        let known = [
+            ("decode", decode),
+            ("preprocess", Some(preprocess)),
+            ("forward", Some(forward)),
+            ("heatmap", Some(heatmap)),
+            ("overlay", overlay),
+        ];
+        known.into_iter().filter_map(|(name, ms)| Some((name.to_owned(), ms?))).collect()
     }
 }
 
