@@ -19,8 +19,12 @@ pub enum PixelFormat {
     Yuyv,
     /// 4:2:0: a plane of Y, then a plane of interleaved U V at half width and height.
     Nv12,
-    /// 1 byte a pixel: luma.
+    /// 1 byte a pixel: luma of full range.
     Grey,
+    /// Three planes: Y, U, V. One value of U and V for as many pixels `across` and `down` (1 or 2 each).
+    Planar { across: u8, down: u8 },
+    /// 1 byte a pixel: luma of limited range, as in Y.
+    Luma,
 }
 
 /// What a source hands out: bytes as they came from the device or file.

@@ -28,7 +28,8 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 #[derive(Args, Debug)]
 pub struct Live {
-    /// Camera (0, /dev/video0), picture, folder of pictures, demo, demo:mjpeg, demo:yuyv
+    /// Camera (0, /dev/video0), picture, folder of pictures, video, rtsp:// or http:// address,
+    /// - (Y4M on standard input), demo, demo:mjpeg, demo:yuyv
     /// [default: the first camera, or the demo where there is none]
     #[arg(short, long, value_name = "SOURCE", verbatim_doc_comment)]
     source: Option<String>,
@@ -42,6 +43,9 @@ pub struct Live {
     /// Frames per second asked of the camera
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     fps: Option<u32>,
+    /// Begin a video anew at its end
+    #[arg(long = "loop")]
+    again: bool,
     /// Opacity of full heat, 0 to 1
     #[arg(long, value_name = "X", default_value_t = Look::default().opacity, value_parser = parse_share)]
     opacity: f32,
@@ -81,6 +85,7 @@ impl Live {
             width: self.size.map(|(width, _)| width),
             height: self.size.map(|(_, height)| height),
             fps: self.fps,
+            again: self.again,
         };
         let spec = self.source()?;
         let destination = self.recording.destination()?;

@@ -221,8 +221,12 @@ impl<S: Storage> Recording<S> {
 
     fn write(&mut self) -> Result<()> {
         let Fragment { time, samples, data } = &self.fragment;
-        let bytes = mp4::fragment(self.fragments + 1, *time, samples, data);
+        let mut bytes = mp4::fragment(self.fragments + 1, *time, samples, data);
+        // A file that ends within a moof is refused by ffmpeg as a whole, one that ends within free space is not. So the
+        // fragment is free space until all of it is there.
+        let head = mp4::hide(&mut bytes);
         put(&mut self.storage, &self.path, &bytes)?;
+        self.storage.patch(self.whole, &head).map_err(|error| Error::output(&self.path, error))?;
         self.index.add(*time, self.whole);
         self.whole += bytes.len() as u64;
         self.fragments += 1;

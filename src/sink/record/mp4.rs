@@ -205,6 +205,16 @@ pub fn fragment(number: u32, time: u64, samples: &[Sample], data: &[u8]) -> Vec<
     out.0
 }
 
+/// Makes free space of a fragment, all of it, and returns the 8 bytes that make it a fragment again.
+pub fn hide(fragment: &mut [u8]) -> [u8; 8] {
+    let whole = (fragment.len() as u32).to_be_bytes();
+    let (head, _) = fragment.split_first_chunk_mut::<8>().expect("a fragment begins with the head of a box");
+    let kept = *head;
+    head[..4].copy_from_slice(&whole);
+    head[4..].copy_from_slice(b"free");
+    kept
+}
+
 /// Where the fragments of a file begin.
 #[derive(Default)]
 pub struct Index {

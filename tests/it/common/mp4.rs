@@ -74,7 +74,7 @@ pub fn read(bytes: &[u8]) -> Film {
     let mut moof = None;
     for (name, start, end) in boxes(bytes, 0, bytes.len()) {
         match name.as_str() {
-            "ftyp" => {}
+            "ftyp" | "free" => {}
             "moov" => {
                 let place = |path: &[&str]| inside(bytes, (start, end), path).0;
                 let has_mehd = boxes(bytes, place(&["mvex"]), inside(bytes, (start, end), &["mvex"]).1)
@@ -144,7 +144,8 @@ pub fn decode(path: &Path) -> (String, Vec<u8>) {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-i"])
         .arg(path)
-        .args(["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"])
+        // Else it counts in the guessed rate of frames, in which some of a camera's fall on one number.
+        .args(["-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"])
         .output()
         .expect("ffmpeg is installed (`make test` does it)");
     (String::from_utf8_lossy(&output.stderr).into_owned(), output.stdout)
