@@ -3,7 +3,7 @@
 use super::model::{ModelArgs, explainer};
 use super::record::RecordArgs;
 use super::view::ViewArgs;
-use super::{FAILURE, INTERRUPTED, SUCCESS, print_stages, say};
+use super::{FAILURE, SUCCESS, print_stages, say};
 use crate::cam::methods;
 use crate::clock::SystemClock;
 use crate::model::Info;
@@ -13,13 +13,11 @@ use crate::pipeline::recorder::Plan;
 use crate::pipeline::report::{Report, TimesReport};
 use crate::pipeline::screen::{Screen, Settings};
 use crate::pipeline::stats::Rate;
-use crate::shutdown::Shutdown;
 use crate::source::{self, CameraRequest, SourceSpec};
 use crate::target::Selector;
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;
-use std::process;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,7 +45,7 @@ pub struct Live {
     #[arg(long = "loop")]
     again: bool,
     /// Opacity of full heat, 0 to 1
-    #[arg(long, value_name = "X", default_value_t = Look::default().opacity, value_parser = parse_share)]
+    #[arg(long, value_name = "X", default_value_t = Look::default().opacity, value_parser = super::parse_share)]
     opacity: f32,
     /// Mirror the picture
     #[arg(long)]
@@ -77,8 +75,7 @@ pub struct Live {
 impl Live {
     pub fn run(self, start: Instant) -> anyhow::Result<u8> {
         let method = methods::find(&self.view.method)?;
-        let shutdown = Shutdown::new();
-        stop_on_signals(&shutdown)?;
+        let shutdown = super::film::stop_on_signals()?;
         let clock = Arc::new(SystemClock::new());
         // The source first: it answers at once, the model takes a moment.
         let request = CameraRequest {
@@ -172,20 +169,4 @@ impl Live {
         }
         Ok(screen.end())
     }
-}
-
-/// The first signal asks for the end, a second one does not wait for it.
-fn stop_on_signals(shutdown: &Shutdown) -> anyhow::Result<()> {
-    let shutdown = shutdown.clone();
-    ctrlc::set_handler(move || {
-        if !shutdown.request() {
-            process::exit(INTERRUPTED);
-        }
-    })?;
-    Ok(())
-}
-
-fn parse_share(text: &str) -> Result<f32, String> {
-    let share = text.parse::<f32>().ok().filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or("expected a number from 0 to 1".to_owned())
 }

@@ -3,11 +3,13 @@
 mod bench;
 mod devices;
 mod explain;
+mod film;
 mod export;
 mod inspect;
 mod live;
 mod model;
 mod record;
+mod replay;
 mod view;
 
 use crate::error::Error;
@@ -42,8 +44,10 @@ struct Cli {
 enum Command {
     /// Explain a camera, pictures or the demo, live in a window
     Live(live::Live),
-    /// Explain pictures: overlay, raw map and numbers for each
+    /// Explain pictures (overlay, raw map and numbers for each) or a video
     Explain(explain::Explain),
+    /// Draw a recording anew from its maps, with another look and without the model
+    Replay(replay::Replay),
     /// Write the gradient head of a classifier into one ONNX file with it
     Export(export::Export),
     /// Show the layers of a classifier, and the target layer and why
@@ -59,6 +63,11 @@ fn parse_size(text: &str) -> Result<(u32, u32), String> {
     let sides = text.split_once(['x', 'X', '×']);
     let sides = sides.and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
     sides.filter(|(width, height)| *width > 0 && *height > 0).ok_or("expected WIDTHxHEIGHT, such as 640x480".to_owned())
+}
+
+fn parse_share(text: &str) -> Result<f32, String> {
+    let share = text.parse::<f32>().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or("expected a number from 0 to 1".to_owned())
 }
 
 /// In hexadecimal.
@@ -87,6 +96,7 @@ pub fn run(start: std::time::Instant) -> ExitCode {
     let outcome = match cli.command.unwrap_or(Command::Live(cli.live)) {
         Command::Live(command) => command.run(start),
         Command::Explain(command) => command.run(),
+        Command::Replay(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Devices(command) => command.run(),

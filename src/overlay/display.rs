@@ -23,7 +23,9 @@ pub fn draw(hud: &Hud, look: &Look, colours: &[[u8; 3]; 256], text: &mut Text, c
     if hud.target.is_some() && look.heat {
         legend(&mut pen, hud, look, colours);
     }
-    status(&mut pen, hud);
+    if hud.state != State::Film {
+        status(&mut pen, hud);
+    }
     if let State::Lost { reason } = &hud.state {
         lost(&mut pen, reason);
     }
@@ -137,6 +139,8 @@ fn feet(hud: &Hud) -> impl Iterator<Item = String> {
 /// Top right: whether the picture moves.
 fn state(pen: &mut Pen, state: &State) {
     let (words, colour) = match state {
+        // A film is neither live nor lost.
+        State::Film => return,
         State::Live => ("live", GREEN),
         State::Frozen => ("frozen", AMBER),
         State::Lost { .. } => ("no signal", RED),
@@ -177,7 +181,7 @@ fn legend(pen: &mut Pen, hud: &Hud, look: &Look, colours: &[[u8; 3]; 256]) {
     for row in 0..bar.height {
         let step = 255 - row * 255 / (bar.height - 1).max(1);
         let heat = if look.signed { (step as f32 - 127.5).abs() / 127.5 } else { step as f32 / 255.0 };
-        let tint = Tint::new(colours[step as usize], presence(heat));
+        let tint = Tint::new(colours[step as usize], presence(heat, look));
         pen.canvas.fill(Area { y: bar.y + row, height: 1, ..bar }, tint);
     }
     let low = if look.signed { -hud.scale } else { 0.0 };

@@ -34,6 +34,9 @@ pub struct Look {
     pub opacity: f32,
     /// Whether heat is shown at all.
     pub heat: bool,
+    /// 0 to 1: share of full heat below which nothing is drawn.
+    #[serde(default)]
+    pub threshold: f32,
     /// Left and right swapped, as in a mirror.
     pub flip: bool,
     /// What speaks against the class is shown too, in blue; red speaks for it. The colour map is not used. Maps whose
@@ -43,7 +46,7 @@ pub struct Look {
 
 impl Default for Look {
     fn default() -> Look {
-        Look { colormap: Colormap::default(), opacity: 0.65, heat: true, flip: false, signed: false }
+        Look { colormap: Colormap::default(), opacity: 0.65, heat: true, threshold: 0.0, flip: false, signed: false }
     }
 }
 
@@ -55,7 +58,7 @@ pub fn max_opacity(map: &HeatMap, look: &Look) -> f32 {
     }
     let hottest = map.values.iter().map(|value| if look.signed { value.abs() } else { *value }).fold(0.0, f32::max);
     let heat = if hottest > 0.0 { (hottest / map.scale).min(1.0) } else { 0.0 };
-    strength(map, look) * presence(heat)
+    strength(map, look) * presence(heat, look)
 }
 
 /// `look` as it is for a map.

@@ -35,6 +35,23 @@ pub struct Plan {
     pub model: ModelFacts,
 }
 
+impl Plan {
+    /// The first line of a logbook, for a video of `size` whose first frame is `frame`.
+    pub fn start(&self, size: (usize, usize), frame: &Frame) -> Start {
+        Start {
+            gradcam: env!("CARGO_PKG_VERSION").to_owned(),
+            started: jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+            view: self.view,
+            width: size.0,
+            height: size.1,
+            frame_width: frame.width,
+            frame_height: frame.height,
+            source: self.source.clone(),
+            model: self.model.clone(),
+        }
+    }
+}
+
 /// How a recording gets on.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
@@ -302,17 +319,7 @@ fn open(plan: &Plan, path: &std::path::Path, canvas: (usize, usize), frame: &Fra
     let across = if plan.view == Recorded::SideBySide { 2 } else { 1 };
     let whole = (canvas.0 * across, canvas.1);
     let (width, height) = fit::size(whole, plan.encoding.size, encoder::SMALLEST, encoder::LARGEST);
-    let start = Start {
-        gradcam: env!("CARGO_PKG_VERSION").to_owned(),
-        started: jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
-        view: plan.view,
-        width,
-        height,
-        frame_width: frame.width,
-        frame_height: frame.height,
-        source: plan.source.clone(),
-        model: plan.model.clone(),
-    };
+    let start = plan.start((width, height), frame);
     Recording::create(path, &start, plan.encoding)
 }
 

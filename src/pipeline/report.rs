@@ -111,6 +111,18 @@ impl TimesReport {
         }
     }
 
+    /// Of times by name.
+    pub fn from_named(times: &BTreeMap<String, f64>) -> TimesReport {
+        let time = |name: &str| times.get(name).copied();
+        TimesReport {
+            decode: time("decode"),
+            preprocess: time("preprocess").unwrap_or_default(),
+            forward: time("forward").unwrap_or_default(),
+            heatmap: time("heatmap").unwrap_or_default(),
+            overlay: time("overlay"),
+        }
+    }
+
     /// By name, without those that are not known.
     pub fn named(&self) -> BTreeMap<String, f64> {
         let TimesReport { decode, preprocess, forward, heatmap, overlay } = *self;

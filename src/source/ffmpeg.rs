@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::frame::{MAX_PIXELS, MAX_SIDE, PixelFormat, RawFrame};
 use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,6 +26,8 @@ pub struct About {
     pub duration: Option<Duration>,
     /// Frames a second, about.
     pub fps: Option<f64>,
+    /// Whether there is sound.
+    pub sound: bool,
     /// What went wrong: its first complaint, and its last.
     pub complaints: Option<(String, String)>,
 }
@@ -218,6 +221,8 @@ fn listen(words: impl BufRead, address: &str, about: &Mutex<About>, pictures: &S
             about.duration = duration(&line);
         } else if about.fps.is_none() && line.contains("Video: ") {
             about.fps = fps(&line);
+        } else if line.contains("Audio: ") {
+            about.sound = true;
         }
     }
 }
@@ -258,6 +263,29 @@ fn duration(line: &str) -> Option<Duration> {
 fn fps(line: &str) -> Option<f64> {
     let number = line.split(", ").find_map(|part| part.trim().strip_suffix(" fps"))?;
     number.parse().ok().filter(|fps: &f64| fps.is_finite() && *fps > 0.0)
+}
+
+/// Puts the sound of `from` to the pictures of `film`, none of which is encoded anew; `to` must not exist. The first
+/// picture of `film` is the one that `from` shows at `start`.
+///
+/// # Errors
+/// What ffmpeg complains of.
+pub fn add_sound(film: &Path, from: &Path, start: Duration, to: &Path) -> std::result::Result<(), String> {
+    let file = |path: &Path| {
+        let mut name = std::ffi::OsString::from("file:");
+        name.push(path);
+        name
+    };
+    let mut command = Command::new("ffmpeg");
+    command.args(["-hide_banner", "-nostdin", "-loglevel", "level+error", "-i"]).arg(file(film));
+    command.args(["-itsoffset", &format!("-{}", start.as_secs_f64()), "-i"]).arg(file(from));
+    command.args(["-map", "0:v:0", "-map", "1:a", "-c", "copy", "-video_track_timescale", "90000", "-f", "mp4"]);
+    let output = command.arg(file(to)).stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(words.lines().find_map(|line| complaint(line, "")).unwrap_or_else(|| "ffmpeg failed".to_owned()))
 }
 
 /// The version, where it is one that is counted (`6.1.1`, `n5.1`, `4.4.2-0ubuntu0.22.04.1`).

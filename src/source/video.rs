@@ -60,6 +60,8 @@ pub struct Video {
     /// Time of the last frame in the video, and how long the one before it was.
     last: Duration,
     step: Duration,
+    /// Why it ended, where that was not its regular end.
+    broken: Option<String>,
 }
 
 impl Video {
@@ -86,7 +88,7 @@ impl Video {
     fn new(name: String, input: Input, pace: Pace, again: bool, shutdown: Shutdown) -> Video {
         let zero = Duration::ZERO;
         let (start, offset, last, step) = (None, zero, zero, Duration::from_millis(33));
-        Video { name, path: None, input, first: None, pace, shutdown, again, start, offset, last, step }
+        Video { name, path: None, input, first: None, pace, shutdown, again, start, offset, last, step, broken: None }
     }
 
     /// Waits for the first frame, so that what cannot be read is said at once.
@@ -117,11 +119,8 @@ impl Video {
     }
 
     /// Why the video broke off, where it did so before its end.
-    pub fn complaint(&self) -> Option<String> {
-        match &self.input {
-            Input::Ffmpeg(stream) => stream.complaint(),
-            Input::Pipe(_) => None,
-        }
+    pub fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
     }
 
     /// Waits until it is time for a frame of `time` in the video, and returns that time on the clock.
@@ -177,6 +176,7 @@ impl Source for Video {
                 Fed::End(reason) => {
                     if let Some(reason) = reason {
                         log::warn!("{}: {reason}", self.name);
+                        self.broken = Some(reason);
                     }
                     match &self.path {
                         Some(path) if self.again => self.input = Input::Ffmpeg(open(path)?),

@@ -51,8 +51,7 @@ impl Fit {
 
     fn place(&mut self, canvas: &Canvas, fitted: &mut Canvas, left: usize, width: usize) {
         let (from, room) = ((canvas.width, canvas.height), (width, fitted.height));
-        let short = |from: usize, room: usize| room - from.min(room) <= 1 && from <= room;
-        if short(from.0, room.0) && short(from.1, room.1) {
+        if is_short(from, room) {
             for y in 0..room.1 {
                 let row = &canvas.pixels[y.min(from.1 - 1) * from.0..][..from.0];
                 let out = &mut fitted.pixels[y * fitted.width + left..][..width];
@@ -80,6 +79,17 @@ impl Fit {
             }
         }
     }
+}
+
+/// Where [`Fit::draw`] puts a canvas of size `from` on one of size `room`: columns and rows.
+pub fn place(from: (usize, usize), room: (usize, usize)) -> (Range<usize>, Range<usize>) {
+    if is_short(from, room) { (0..from.0, 0..from.1) } else { inside(from, room) }
+}
+
+/// Whether a canvas lacks no more than a column and a row.
+fn is_short(from: (usize, usize), room: (usize, usize)) -> bool {
+    let short = |from: usize, room: usize| from <= room && room - from <= 1;
+    short(from.0, room.0) && short(from.1, room.1)
 }
 
 /// The largest part of `room` with the shape of `from`, in the middle.
