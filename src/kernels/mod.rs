@@ -9,6 +9,7 @@ pub mod normalize;
 pub mod maps;
 pub mod upsample;
 pub mod blend;
+pub mod yuv420;
 
 /// The instructions a kernel may use. A value other than [`Isa::SCALAR`] exists only on a machine that has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
