@@ -5,10 +5,12 @@ use super::view::ViewArgs;
 use super::{INTERRUPTED, SUCCESS, print_stages, say};
 use crate::cam::methods;
 use crate::clock::SystemClock;
+use crate::frame::PixelFormat;
 use crate::model::Info;
 use crate::overlay::Look;
 use crate::pipeline::live::{self, Controls, View};
 use crate::pipeline::report::{Report, TimesReport};
+#[cfg(feature = "window")]
 use crate::pipeline::screen::{Screen, Settings};
 use crate::pipeline::stats::Rate;
 use crate::shutdown::Shutdown;
@@ -25,6 +27,7 @@ use std::time::{Duration, Instant};
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 #[derive(Args, Debug)]
+#[cfg_attr(not(feature = "window"), allow(dead_code, reason = "some options are the window's"))]
 pub struct Live {
     /// Camera (0, /dev/video0), picture, folder of pictures, demo, demo:mjpeg, demo:yuyv
     /// [default: the first camera, or the demo where there is none]
@@ -37,6 +40,9 @@ pub struct Live {
     /// Size asked of the camera
     #[arg(long, value_name = "WxH", value_parser = super::parse_size)]
     size: Option<(u32, u32)>,
+    /// Pixel format asked of the camera: mjpeg, yuyv, nv12, grey
+    #[arg(long, value_name = "NAME", value_parser = parse_format)]
+    format: Option<PixelFormat>,
     /// Frames per second asked of the camera
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     fps: Option<u32>,
@@ -77,6 +83,7 @@ impl Live {
             width: self.size.map(|(width, _)| width),
             height: self.size.map(|(_, height)| height),
             fps: self.fps,
+            format: self.format,
         };
         let source = source::open(&self.source()?, &request, clock.clone(), shutdown.clone())?;
         let engines = self.model.engines()?;
@@ -104,6 +111,7 @@ impl Live {
         }))
     }
 
+    #[cfg(feature = "window")]
     fn window(
         &self,
         view: View,
@@ -121,6 +129,11 @@ impl Live {
         let (sync, snapshots, roi) = (self.sync, self.snapshots.clone(), self.view.roi);
         let settings = Settings { look, sync, snapshots, roi, coinciding, start };
         Screen::new(info, settings).run(view, "gradcam")
+    }
+
+    #[cfg(not(feature = "window"))]
+    fn window(&self, _: View, _: &Info, _: Vec<Vec<&'static str>>, _: Instant) -> anyhow::Result<()> {
+        Err(crate::Error::device("window", "this gradcam was built without one").into())
     }
 
     fn headless(&self, view: View, info: &Info) -> anyhow::Result<()> {
@@ -164,4 +177,11 @@ fn stop_on_signals(shutdown: &Shutdown) -> anyhow::Result<()> {
 fn parse_share(text: &str) -> Result<f32, String> {
     let share = text.parse::<f32>().ok().filter(|share| (0.0..=1.0).contains(share));
     share.ok_or("expected a number from 0 to 1".to_owned())
+}
+
+fn parse_format(text: &str) -> Result<PixelFormat, String> {
+    source::READABLE
+        .into_iter()
+        .find(|format| source::format_name(*format).eq_ignore_ascii_case(text))
+        .ok_or("expected mjpeg, yuyv, nv12 or grey".to_owned())
 }

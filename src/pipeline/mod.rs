@@ -4,5 +4,6 @@ pub mod explainer;
 pub mod latest;
 pub mod live;
 pub mod report;
+#[cfg(feature = "window")]
 pub mod screen;
 pub mod stats;

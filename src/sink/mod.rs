@@ -1,6 +1,7 @@
 //! Where what is shown goes.
 
 pub mod files;
+#[cfg(feature = "window")]
 pub mod window;
 pub mod snapshot;
 

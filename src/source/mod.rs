@@ -14,11 +14,11 @@ pub mod reconnect;
 mod v4l2;
 pub mod watchdog;
 
-pub use devices::{DeviceInfo, FormatInfo, Mode, format_name};
+pub use devices::{DeviceInfo, FormatInfo, Mode, READABLE, format_name};
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::frame::RawFrame;
+use crate::frame::{PixelFormat, RawFrame};
 use crate::shutdown::Shutdown;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -77,6 +77,8 @@ pub struct CameraRequest {
     pub height: Option<u32>,
     /// Frames per second, 30 unless asked otherwise.
     pub fps: Option<u32>,
+    /// Taken in any size that the camera has it in, rather than another format in the very size that was asked for.
+    pub format: Option<PixelFormat>,
 }
 
 impl CameraRequest {

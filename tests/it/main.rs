@@ -31,4 +31,5 @@ mod source_reconnect;
 mod source_spec;
 mod source_watchdog;
 mod stored_heads;
+#[cfg(feature = "window")]
 mod window;
