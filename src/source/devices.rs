@@ -14,6 +14,8 @@ pub struct DeviceInfo {
     pub name: String,
     /// The port it is plugged into, as the system names it; tells two cameras of one name apart.
     pub bus: String,
+    /// The link that names it by maker, model and serial number, wherever it is plugged in (`/dev/v4l/by-id/…`).
+    pub link: Option<String>,
     pub formats: Vec<FormatInfo>,
 }
 

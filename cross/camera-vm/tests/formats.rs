@@ -36,8 +36,8 @@ fn bars(frame: &Frame) {
     // Limited-range 8-bit YUV and back.
     const TOLERANCE: u8 = 4;
     for (bar, colour) in BARS.into_iter().enumerate() {
-        // The lower half: the driver writes its settings over the upper one.
-        for y in [frame.height / 2 + frame.height / 4, frame.height - 2] {
+        // The lowest rows: the driver writes its settings over the others, down to row 176.
+        for y in [frame.height - 3, frame.height - 1] {
             let x = (2 * bar + 1) * frame.width / 16;
             let at = (y * frame.width + x) * 3;
             let seen = &frame.rgb[at..at + 3];
@@ -48,28 +48,15 @@ fn bars(frame: &Frame) {
 }
 
 pub fn vivid_bars() {
-    for format in [PixelFormat::Yuyv, PixelFormat::Nv12, PixelFormat::Grey] {
+    for format in [PixelFormat::Yuyv, PixelFormat::Nv12] {
         for size in [(320, 180), (640, 480)] {
             let mut eye = Eye::open(&vivid(), &request(format, size, 50));
             let check = |frame: &Frame| {
                 assert_eq!((frame.width, frame.height), (size.0.into(), size.1.into()));
-                match format {
-                    PixelFormat::Grey => grey_bars(frame),
-                    _ => bars(frame),
-                }
+                bars(frame);
             };
             series(&mut eye, check);
         }
-    }
-}
-
-/// BT.601 luma of the bars, on full range: 191 · (0.299 R + 0.587 G + 0.114 B).
-fn grey_bars(frame: &Frame) {
-    const LUMA: [f64; 8] = [191.0, 169.2, 133.9, 112.1, 78.9, 57.1, 21.8, 0.0];
-    for (bar, luma) in LUMA.into_iter().enumerate() {
-        let at = ((frame.height - 2) * frame.width + (2 * bar + 1) * frame.width / 16) * 3;
-        let seen = frame.rgb[at];
-        assert!((f64::from(seen) - luma).abs() <= 4.0, "bar {bar} is {seen}, not {luma}");
     }
 }
 

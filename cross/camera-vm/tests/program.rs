@@ -36,7 +36,7 @@ pub fn explains() {
         assert_eq!(out.lines().count(), 3, "{out}");
         for line in out.lines() {
             let report: serde_json::Value = serde_json::from_str(line).expect("it is JSON");
-            assert!(report["source"].as_str().is_some_and(|source| source.contains(word)), "{line}");
+            assert!(report["input"].as_str().is_some_and(|source| source.contains(word)), "{line}");
             assert!(report["map"]["width"].as_u64().is_some_and(|width| width > 1), "{line}");
         }
         println!("  3 frames of {word} explained, {:.1} s with start and end", start.elapsed().as_secs_f64());
