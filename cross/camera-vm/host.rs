@@ -58,11 +58,8 @@ impl Guest {
         let folder = tempfile::tempdir().expect("there is room for temporary files");
         let root = folder.path().join("root.cpio");
         fs::write(&root, self.root(&machine)).expect("there is room for temporary files");
-        let append = format!(
-            "console={} quiet panic=-1 mitigations=off -- {}",
-            machine.console,
-            self.filters.join(" ")
-        );
+        let append =
+            format!("console={} quiet panic=-1 mitigations=off -- {}", machine.console, self.filters.join(" "));
         let mut qemu = Command::new(machine.qemu[0])
             .args(&machine.qemu[1..])
             .args(["-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024", "-display", "none", "-monitor", "none"])

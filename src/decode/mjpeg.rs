@@ -2,6 +2,7 @@
 //! Section and table numbers are those of ITU-T T.81.
 
 use super::{BrokenFrame, check_size};
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use zune_jpeg::JpegDecoder;
@@ -15,6 +16,12 @@ const SOS: u8 = 0xda;
 const DHT: u8 = 0xc4;
 const TEM: u8 = 0x01;
 
+const COMPLETED: BrokenFrame =
+    BrokenFrame { reason: Cow::Borrowed("the JPEG picture is completed by an older one's data") };
+
+/// Bytes at the end of a picture that may equal an older one's by chance: the marker, and two before it.
+const COINCIDENCE: usize = 4;
+
 #[derive(Default)]
 pub struct Mjpeg {
     /// The picture with the tables that it lacked.
@@ -24,8 +31,16 @@ pub struct Mjpeg {
 
 impl Mjpeg {
     /// Writes `width * height * 3` bytes to `rgb` and returns width and height.
-    pub fn decode(&mut self, data: &[u8], rgb: &mut Vec<u8>) -> Result<(usize, usize), BrokenFrame> {
+    pub fn decode(
+        &mut self,
+        data: &[u8],
+        stale_from: Option<usize>,
+        rgb: &mut Vec<u8>,
+    ) -> Result<(usize, usize), BrokenFrame> {
         let layout = Layout::of(data)?;
+        if stale_from.is_some_and(|stale| stale + COINCIDENCE < layout.end) {
+            return Err(COMPLETED);
+        }
         let picture = &data[..layout.end];
         self.recent.check(picture, layout.scan)?;
         let picture = if layout.has_tables {
@@ -172,7 +187,7 @@ impl Recent {
         if alike.peek().is_some() {
             return match alike.any(|old| old.content == end.content) {
                 true => Ok(()),
-                false => Err(BrokenFrame::new("the JPEG picture is completed by an older one's data")),
+                false => Err(COMPLETED),
             };
         }
         if self.ends.len() < Recent::KEPT {

@@ -3,10 +3,11 @@
 //! What nokhwa 0.10.11 does on Linux, and what is done about it: `frame` can block for ever and dropping a stream can
 //! panic ([`Watched`]); after an interrupted wait every call fails with EINVAL, after an unplug with ENODEV, and while a
 //! dead `Camera` exists its number opens the dead device again (any error drops it and [`Reconnect`] opens a new one);
-//! it does not tell how many bytes of a buffer are new (the decoder finds out); it hands out the camera's own time
+//! it does not tell how many bytes of a buffer are new ([`Leftovers`] and the decoder find out); it hands out the camera's own time
 //! stamp only together with a copy of the buffer, so frames are stamped when they arrive, a millisecond or so later.
 
 use super::devices::{DeviceInfo, Mode, ranked};
+use super::leftover::Leftovers;
 use super::reconnect::{Device, Reconnect};
 use super::watchdog::{Capture, LeftBehind, Watched};
 use super::{CameraId, CameraRequest, Source};
@@ -76,6 +77,7 @@ struct Nokhwa {
     camera: Camera,
     label: String,
     mode: Mode,
+    leftovers: Leftovers,
 }
 
 impl Nokhwa {
@@ -112,7 +114,7 @@ impl Nokhwa {
         let request = RequestedFormat::with_formats(RequestedFormatType::Exact(exact), &formats);
         let mut camera = Camera::new(CameraIndex::Index(info.index), request).map_err(refused)?;
         camera.open_stream().map_err(refused)?;
-        Ok(Nokhwa { camera, label: label(info), mode })
+        Ok(Nokhwa { camera, label: label(info), mode, leftovers: Leftovers::default() })
     }
 }
 
@@ -126,6 +128,9 @@ impl Capture for Nokhwa {
         raw.format = self.mode.format;
         raw.width = self.mode.width as usize;
         raw.height = self.mode.height as usize;
+        // Raw frames are alike up to their ends wherever nothing moves.
+        let compressed = self.mode.format == PixelFormat::Mjpeg;
+        raw.stale_from = if compressed { self.leftovers.stale_from(&data) } else { None };
         raw.data.clear();
         raw.data.extend_from_slice(&data);
         Ok(())

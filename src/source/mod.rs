@@ -8,6 +8,7 @@ mod camera;
 pub mod demo;
 mod devices;
 pub mod image;
+mod leftover;
 pub mod pictures;
 pub mod reconnect;
 #[cfg(target_os = "linux")]

@@ -94,10 +94,8 @@ fn streaming_interface() -> Vec<u8> {
     formats.extend(descriptor(CLASS_INTERFACE, &[&format, b"YUY2", &tail, &[16, 1, 0, 0, 0, 0]]));
     formats.extend(frames(5));
     let total = (15 + formats.len()) as u16;
-    let head = descriptor(
-        CLASS_INTERFACE,
-        &[&[1, 2], &total.to_le_bytes(), &[0x80 | VIDEO_ENDPOINT, 0, 3, 0, 0, 0, 1, 0, 0]],
-    );
+    let head =
+        descriptor(CLASS_INTERFACE, &[&[1, 2], &total.to_le_bytes(), &[0x80 | VIDEO_ENDPOINT, 0, 3, 0, 0, 0, 1, 0, 0]]);
     // A bulk endpoint: what simulates USB here carries no isochronous transfers.
     let endpoint = descriptor(5, &[&[0x80 | VIDEO_ENDPOINT, 2], &512u16.to_le_bytes(), &[0]]);
     [interface, head, formats, endpoint].concat()
