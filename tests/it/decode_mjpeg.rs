@@ -172,6 +172,8 @@ fn a_picture_is_refused_whose_end_was_not_written() {
     let length = new.len();
     let raw = RawFrame { format: PixelFormat::Mjpeg, data: new, stale_from: Some(length - 2), ..RawFrame::new() };
     decoder.decode(&raw, &mut frame).expect("every picture ends with the same marker");
+    let again = RawFrame { stale_from: Some(700), ..raw };
+    decoder.decode(&again, &mut frame).expect("a picture that was whole before is whole");
 }
 
 #[test]
