@@ -168,10 +168,12 @@ fn control(agreed: &mut Agreed, setup: [u8; 8], data: &[u8]) -> Option<Vec<u8>> 
 }
 
 type Pictures = Arc<Vec<Vec<u8>>>;
+/// By format, size, and whether they are flat.
+type Album = HashMap<(Format, usize, bool), Pictures>;
 
 /// They take a while to make, so that each camera does not make its own.
 fn pictures_of(format: Format, size: usize, flat: bool) -> Pictures {
-    static MADE: LazyLock<Mutex<HashMap<(Format, usize, bool), Pictures>>> = LazyLock::new(Mutex::default);
+    static MADE: LazyLock<Mutex<Album>> = LazyLock::new(Mutex::default);
     let mut made = MADE.lock().expect("encoding does not panic");
     let make = || Arc::new(pictures::encoded(format, size, flat));
     made.entry((format, size, flat)).or_insert_with(make).clone()
