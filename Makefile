@@ -12,11 +12,11 @@ endif
 MODEL_WORK := target/model
 MINUTES := 10
 
-.PHONY: help run test fuzz build deps test-deps model fmt lint clean
+.PHONY: help run test test-arm test-camera test-camera-arm fuzz build deps test-deps cross-aarch64 cross-armv7 model fmt lint clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do \
-		printf '  make %-11s %s\n' "$$target" "$$does"; \
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do \
+		printf '  make %-15s %s\n' "$$target" "$$does"; \
 	done
 
 run: build ## install what is missing, build, and start the live view (options: make run ARGS="--source 0")
@@ -30,6 +30,33 @@ test: test-deps $(REFERENCE_READY) ## install what is missing, and run all tests
 
 fuzz: test-deps ## try broken and hostile model files for ten minutes (longer: make fuzz MINUTES=60)
 	cargo test --release --locked --test fuzz -- --minutes $(MINUTES)
+
+cross-aarch64: ## build for 64-bit ARM boards (docs/boards.md): target/cross/aarch64-unknown-linux-gnu/release/gradcam
+	@sh cross/host-packages.sh cross
+	cross/build.sh aarch64
+
+cross-armv7: ## the same for 32-bit ones
+	@sh cross/host-packages.sh cross
+	cross/build.sh armv7
+
+test-arm: ## both, run under an emulator and compared with PyTorch
+	@sh cross/host-packages.sh cross
+	cross/test-arm.sh
+
+test-camera: ## cameras that work, misbehave and vanish, with real drivers in a virtual machine
+	@sh cross/host-packages.sh camera
+	cross/camera-vm/kernel.sh amd64 target/debian/vm-amd64
+	cargo test --release --locked --test camera -- --boot amd64 --kernel target/debian/vm-amd64
+
+test-camera-arm: ## the same on 64-bit ARM
+	@sh cross/host-packages.sh camera
+	@sh cross/host-packages.sh cross
+	cross/camera-vm/kernel.sh arm64 target/debian/vm-arm64
+	cross/build.sh aarch64
+	cargo test --release --locked --test camera -- --boot arm64 --kernel target/debian/vm-arm64 \
+		--program target/cross/aarch64-unknown-linux-gnu/release/gradcam \
+		--init "$$(cross/build.sh aarch64 test --test camera --no-run --message-format=json | \
+			sed -n 's/.*"name":"camera".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)"
 
 deps: ## install the system packages that building and the window need
 	@sh cross/host-packages.sh build

@@ -1,17 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# host-packages.sh build | test
+# host-packages.sh build | test | cross | camera
 #
-# Sees to it that this machine has what gradcam needs to be built and shown (build), or also to be tested (test).
+# Sees to it that this machine has what gradcam needs to be built and shown (build), to be tested (test), to be built for
+# ARM boards and tried under an emulator (cross), or to be tested with cameras in a virtual machine (camera).
 # On Debian and Ubuntu the missing packages are installed, through sudo where not root; where nothing is missing,
 # nothing is asked and apt is not called. On other systems they are named, and the build goes on.
 set -eu
 
 purpose=${1:-}
 case $purpose in
-  build | test) ;;
-  *) echo "usage: host-packages.sh build | test" >&2; exit 2 ;;
+  build | test | cross | camera) ;;
+  *) echo "usage: host-packages.sh build | test | cross | camera" >&2; exit 2 ;;
 esac
 cd "$(dirname "$0")/.."
 
@@ -68,6 +69,21 @@ if [ "$purpose" = test ]; then
   # The reference tests.
   program python3 python3
   venv_possible || lack python3-venv
+fi
+
+if [ "$purpose" = cross ]; then
+  program aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+  package libc6-dev-arm64-cross
+  program arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf
+  package libc6-dev-armhf-cross
+  program qemu-aarch64-static qemu-user-static
+  package debian-archive-keyring
+fi
+
+if [ "$purpose" = camera ]; then
+  program qemu-system-x86_64 qemu-system-x86
+  program qemu-system-aarch64 qemu-system-arm
+  package debian-archive-keyring
 fi
 
 [ -n "$missing" ] || exit 0

@@ -36,13 +36,22 @@ pub struct RawFrame {
     pub height: usize,
     /// May be longer than the picture (stale tail) or shorter (truncated).
     pub data: Vec<u8>,
+    /// From this offset on `data` is what an older frame left in the driver's buffer. None where that is not known.
+    pub stale_from: Option<usize>,
     /// When it was captured, on the run's clock.
     pub time: Duration,
 }
 
 impl RawFrame {
     pub fn new() -> RawFrame {
-        RawFrame { format: PixelFormat::Rgb8, width: 0, height: 0, data: Vec::new(), time: Duration::ZERO }
+        RawFrame {
+            format: PixelFormat::Rgb8,
+            width: 0,
+            height: 0,
+            data: Vec::new(),
+            stale_from: None,
+            time: Duration::ZERO,
+        }
     }
 }
 

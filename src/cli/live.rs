@@ -6,6 +6,7 @@ use super::view::ViewArgs;
 use super::{FAILURE, SUCCESS, print_stages, say};
 use crate::cam::methods;
 use crate::clock::SystemClock;
+use crate::frame::PixelFormat;
 use crate::model::Info;
 use crate::overlay::Look;
 use crate::pipeline::live::{self, Controls, View};
@@ -38,6 +39,9 @@ pub struct Live {
     /// Size asked of the camera
     #[arg(long, value_name = "WxH", value_parser = super::parse_size)]
     size: Option<(u32, u32)>,
+    /// Pixel format asked of the camera: mjpeg, yuyv, nv12, grey
+    #[arg(long, value_name = "NAME", value_parser = parse_format)]
+    format: Option<PixelFormat>,
     /// Frames per second asked of the camera
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     fps: Option<u32>,
@@ -83,6 +87,7 @@ impl Live {
             height: self.size.map(|(_, height)| height),
             fps: self.fps,
             again: self.again,
+            format: self.format,
         };
         let spec = self.source()?;
         let destination = self.recording.destination()?;
@@ -169,4 +174,11 @@ impl Live {
         }
         Ok(screen.end())
     }
+}
+
+fn parse_format(text: &str) -> Result<PixelFormat, String> {
+    source::READABLE
+        .into_iter()
+        .find(|format| source::format_name(*format).eq_ignore_ascii_case(text))
+        .ok_or("expected mjpeg, yuyv, nv12 or grey".to_owned())
 }

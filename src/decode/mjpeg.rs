@@ -2,6 +2,8 @@
 //! Section and table numbers are those of ITU-T T.81.
 
 use super::{BrokenFrame, check_size};
+use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use zune_jpeg::JpegDecoder;
@@ -15,18 +17,39 @@ const SOS: u8 = 0xda;
 const DHT: u8 = 0xc4;
 const TEM: u8 = 0x01;
 
+const COMPLETED: BrokenFrame =
+    BrokenFrame { reason: Cow::Borrowed("the JPEG picture is completed by an older one's data") };
+
+/// Bytes at the end of a picture that may equal an older one's by chance: the marker, and two before it.
+const COINCIDENCE: usize = 4;
+
+const SHOWN: usize = 64;
+
 #[derive(Default)]
 pub struct Mjpeg {
     /// The picture with the tables that it lacked.
     completed: Vec<u8>,
     recent: Recent,
+    /// The last pictures that were decoded, as hashes. One that comes again (a still of another program) may find its
+    /// own end in the buffer.
+    shown: VecDeque<u64>,
 }
 
 impl Mjpeg {
     /// Writes `width * height * 3` bytes to `rgb` and returns width and height.
-    pub fn decode(&mut self, data: &[u8], rgb: &mut Vec<u8>) -> Result<(usize, usize), BrokenFrame> {
+    pub fn decode(
+        &mut self,
+        data: &[u8],
+        stale_from: Option<usize>,
+        rgb: &mut Vec<u8>,
+    ) -> Result<(usize, usize), BrokenFrame> {
         let layout = Layout::of(data)?;
         let picture = &data[..layout.end];
+        let content = hash(picture);
+        let shown_before = self.shown.contains(&content);
+        if !shown_before && stale_from.is_some_and(|stale| stale + COINCIDENCE < layout.end) {
+            return Err(COMPLETED);
+        }
         self.recent.check(picture, layout.scan)?;
         let picture = if layout.has_tables {
             picture
@@ -37,11 +60,23 @@ impl Mjpeg {
             self.completed.extend_from_slice(&picture[layout.scan..]);
             &self.completed
         };
-        match catch_unwind(AssertUnwindSafe(|| to_rgb(picture, rgb))) {
-            Ok(result) => result,
-            Err(_) => Err(BrokenFrame::new("the JPEG decoder gave up on damaged data")),
+        let Ok(result) = catch_unwind(AssertUnwindSafe(|| to_rgb(picture, rgb))) else {
+            return Err(BrokenFrame::new("the JPEG decoder gave up on damaged data"));
+        };
+        if result.is_ok() && !shown_before {
+            if self.shown.len() == SHOWN {
+                self.shown.pop_front();
+            }
+            self.shown.push_back(content);
         }
+        result
     }
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    hasher.finish()
 }
 
 fn to_rgb(picture: &[u8], rgb: &mut Vec<u8>) -> Result<(usize, usize), BrokenFrame> {
@@ -165,14 +200,12 @@ impl Recent {
         if distinct(tail) < Recent::TELLING {
             return Ok(());
         }
-        let mut hasher = DefaultHasher::new();
-        hasher.write(coded);
-        let end = End { length: picture.len(), tail: *tail, content: hasher.finish() };
+        let end = End { length: picture.len(), tail: *tail, content: hash(coded) };
         let mut alike = self.ends.iter().filter(|old| old.length == end.length && old.tail == end.tail).peekable();
         if alike.peek().is_some() {
             return match alike.any(|old| old.content == end.content) {
                 true => Ok(()),
-                false => Err(BrokenFrame::new("the JPEG picture is completed by an older one's data")),
+                false => Err(COMPLETED),
             };
         }
         if self.ends.len() < Recent::KEPT {

@@ -44,7 +44,7 @@ impl Decoder {
         frame.width = 0;
         frame.height = 0;
         let (width, height) = match raw.format {
-            PixelFormat::Mjpeg => self.mjpeg.decode(&raw.data, &mut frame.rgb)?,
+            PixelFormat::Mjpeg => self.mjpeg.decode(&raw.data, raw.stale_from, &mut frame.rgb)?,
             _ => {
                 raw_to_rgb(raw, &mut frame.rgb)?;
                 (raw.width, raw.height)

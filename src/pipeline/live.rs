@@ -143,6 +143,8 @@ fn capture(mut source: Box<dyn Source>, shared: &Shared) -> Result<()> {
     let mut decoder = Decoder::new();
     let mut pool = Pool::default();
     let mut number = 0;
+    // A camera knows its mode only when it sends, which may be before it was ever said to be lost.
+    let mut named = false;
     while !shared.shutdown.requested() {
         match source.read(&mut raw)? {
             Event::Frame => {}
@@ -163,8 +165,9 @@ fn capture(mut source: Box<dyn Source>, shared: &Shared) -> Result<()> {
         capture.dropped = source.dropped();
         match decoded {
             Ok(()) => {
-                if capture.lost.take().is_some() {
+                if capture.lost.take().is_some() || !named {
                     capture.source = source.name();
+                    named = true;
                 }
                 drop(capture);
                 let mut stats = lock(&shared.stats);

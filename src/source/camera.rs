@@ -3,10 +3,11 @@
 //! What nokhwa 0.10.11 does on Linux, and what is done about it: `frame` can block for ever and dropping a stream can
 //! panic ([`Watched`]); after an interrupted wait every call fails with EINVAL, after an unplug with ENODEV, and while a
 //! dead `Camera` exists its number opens the dead device again (any error drops it and [`Reconnect`] opens a new one);
-//! it does not tell how many bytes of a buffer are new (the decoder finds out); it hands out the camera's own time
+//! it does not tell how many bytes of a buffer are new ([`Leftovers`] and the decoder find out); it hands out the camera's own time
 //! stamp only together with a copy of the buffer, so frames are stamped when they arrive, a millisecond or so later.
 
 use super::devices::{DeviceInfo, Mode, ranked};
+use super::leftover::Leftovers;
 use super::reconnect::{Device, Reconnect};
 use super::watchdog::{Capture, LeftBehind, Watched};
 use super::{CameraId, CameraRequest, Source};
@@ -76,6 +77,7 @@ struct Nokhwa {
     camera: Camera,
     label: String,
     mode: Mode,
+    leftovers: Leftovers,
 }
 
 impl Nokhwa {
@@ -96,7 +98,9 @@ impl Nokhwa {
                     return Ok(Box::new(opened));
                 }
                 Err(Refused::Mode(why)) => reason = format!("{mode}: {why}"),
-                Err(Refused::Camera(why)) => return Err(format!("{}: {why}", label(&info))),
+                Err(Refused::Camera(why)) => {
+                    return Err(format!("{}: {why}{}", label(&info), system::holders(&info, &why)));
+                }
             }
         }
         Err(format!("{}: {reason}", label(&info)))
@@ -110,7 +114,7 @@ impl Nokhwa {
         let request = RequestedFormat::with_formats(RequestedFormatType::Exact(exact), &formats);
         let mut camera = Camera::new(CameraIndex::Index(info.index), request).map_err(refused)?;
         camera.open_stream().map_err(refused)?;
-        Ok(Nokhwa { camera, label: label(info), mode })
+        Ok(Nokhwa { camera, label: label(info), mode, leftovers: Leftovers::default() })
     }
 }
 
@@ -124,6 +128,9 @@ impl Capture for Nokhwa {
         raw.format = self.mode.format;
         raw.width = self.mode.width as usize;
         raw.height = self.mode.height as usize;
+        // Raw frames are alike up to their ends wherever nothing moves.
+        let compressed = self.mode.format == PixelFormat::Mjpeg;
+        raw.stale_from = if compressed { self.leftovers.stale_from(&data) } else { None };
         raw.data.clear();
         raw.data.extend_from_slice(&data);
         Ok(())
@@ -154,6 +161,8 @@ fn frame_format(format: PixelFormat) -> Option<FrameFormat> {
     }
 }
 
+const IN_USE: &str = "another program is using it";
+
 /// The system's error numbers (Linux) in plain words; anything else as it is.
 fn plain(error: &str) -> String {
     let known = [
@@ -161,7 +170,7 @@ fn plain(error: &str) -> String {
         (4, "it stopped sending pictures"),
         (5, "its connection failed"),
         (13, "no permission to open it (is the user in the group `video`?)"),
-        (16, "another program is using it"),
+        (16, IN_USE),
         (19, "it was unplugged"),
         (22, "it stopped sending pictures"),
         (28, "the USB bus has no room for its pictures; a smaller size may help"),
@@ -202,18 +211,29 @@ mod system {
         }
     }
 
-    /// Plugged in again, a camera may get another number: it is then known by its name and its port.
+    /// Plugged in again, a camera may get another number: it is then known by its name and its port, or at another port
+    /// by the link of its serial number, or where it is the only one of its name.
     pub fn find_again(id: &CameraId, before: &DeviceInfo) -> Result<DeviceInfo> {
-        let same = |info: &DeviceInfo| info.name == before.name && info.bus == before.bus;
+        let same_port = |info: &DeviceInfo| info.name == before.name && info.bus == before.bus;
+        let same_serial = |info: &DeviceInfo| before.link.is_some() && info.link == before.link;
         let at_its_place = find(id);
-        if at_its_place.as_ref().is_ok_and(same) {
+        if at_its_place.as_ref().is_ok_and(same_port) {
             return at_its_place;
         }
-        match v4l2::devices().into_iter().find(|info| same(info) && is_usable(info)) {
-            Some(info) => Ok(info),
+        let mut cameras = v4l2::devices();
+        cameras.retain(|info| info.name == before.name && is_usable(info));
+        let known = cameras.iter().position(same_port).or_else(|| cameras.iter().position(same_serial));
+        match known.or((cameras.len() == 1).then_some(0)) {
+            Some(index) => Ok(cameras.swap_remove(index)),
             None if index_at(id).is_none() => Err(Error::device(label(before), "it is not plugged in")),
             None => at_its_place,
         }
+    }
+
+    /// Who has the camera, where that is why it cannot be opened and the system tells: `: cheese (4711)`.
+    pub fn holders(info: &DeviceInfo, reason: &str) -> String {
+        let holders = if reason.contains(IN_USE) { v4l2::holders(info.index) } else { Vec::new() };
+        if holders.is_empty() { String::new() } else { format!(": {}", holders.join(", ")) }
     }
 
     /// Sets the camera before nokhwa sees it: nokhwa opens none whose present format or rate it does not know, and
@@ -258,7 +278,7 @@ mod system {
             height: it.height(),
             fps: vec![f64::from(it.frame_rate())],
         });
-        DeviceInfo { index, path: String::new(), name, bus: String::new(), formats: formats.collect() }
+        DeviceInfo { index, path: String::new(), name, bus: String::new(), link: None, formats: formats.collect() }
     }
 
     pub fn find(id: &CameraId) -> Result<DeviceInfo> {
@@ -276,6 +296,10 @@ mod system {
 
     pub fn find_again(id: &CameraId, _before: &DeviceInfo) -> Result<DeviceInfo> {
         find(id)
+    }
+
+    pub fn holders(_info: &DeviceInfo, _reason: &str) -> String {
+        String::new()
     }
 
     pub fn prepare(_index: u32, mode: Mode) -> std::result::Result<Mode, Refused> {

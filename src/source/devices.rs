@@ -14,6 +14,8 @@ pub struct DeviceInfo {
     pub name: String,
     /// The port it is plugged into, as the system names it; tells two cameras of one name apart.
     pub bus: String,
+    /// The link that names it by maker, model and serial number, wherever it is plugged in (`/dev/v4l/by-id/…`).
+    pub link: Option<String>,
     pub formats: Vec<FormatInfo>,
 }
 
@@ -60,13 +62,13 @@ pub fn format_name(format: PixelFormat) -> &'static str {
 }
 
 /// The formats that a camera can be set to.
-const READABLE: [PixelFormat; 4] = [PixelFormat::Yuyv, PixelFormat::Nv12, PixelFormat::Mjpeg, PixelFormat::Grey];
+pub const READABLE: [PixelFormat; 4] = [PixelFormat::Yuyv, PixelFormat::Nv12, PixelFormat::Mjpeg, PixelFormat::Grey];
 
 /// Up to this size uncompressed frames are preferred: they cost no decoding and have no artefacts, and USB 2 carries 30
 /// of them a second. Larger ones come faster as JPEG.
 const RAW_PIXELS: u64 = 640 * 480;
 
-/// All modes that can be used, best first: colour before grey, then the size closest to the requested one, then a rate
+/// All modes that can be used, best first: the requested format before others, colour before grey, then the size closest to the requested one, then a rate
 /// that is not below the requested one (or misses it by least), then the preferred format, then the lowest such rate.
 pub fn ranked(formats: &[FormatInfo], request: &CameraRequest) -> Vec<Mode> {
     let (width, height) = request.size();
@@ -82,7 +84,8 @@ pub fn ranked(formats: &[FormatInfo], request: &CameraRequest) -> Vec<Mode> {
             _ => 3,
         };
         let grey = mode.format == PixelFormat::Grey;
-        (grey, apart, fps.saturating_sub(mode.fps), preference, mode.fps)
+        let other = request.format.is_some_and(|format| format != mode.format);
+        (other, grey, apart, fps.saturating_sub(mode.fps), preference, mode.fps)
     });
     modes.dedup();
     modes
@@ -109,7 +112,7 @@ mod tests {
     }
 
     fn best(formats: &[FormatInfo], width: u32, height: u32, fps: u32) -> String {
-        let request = CameraRequest { width: Some(width), height: Some(height), fps: Some(fps) };
+        let request = CameraRequest { width: Some(width), height: Some(height), fps: Some(fps), ..CameraRequest::default() };
         ranked(formats, &request).first().map(Mode::to_string).unwrap_or_default()
     }
 
@@ -139,6 +142,18 @@ mod tests {
         assert_eq!(best(&webcam(), 800, 600, 30), "640x480 YUYV 30 fps");
         assert_eq!(best(&webcam(), 9999, 9999, 30), "1920x1080 MJPEG 30 fps");
         assert_eq!(ranked(&webcam(), &CameraRequest::default())[0].to_string(), "640x480 YUYV 30 fps");
+    }
+
+    #[test]
+    fn an_asked_format_comes_before_size_and_rate_and_is_no_condition() {
+        let asked = |formats: &[FormatInfo], format| {
+            let request = CameraRequest { format: Some(format), ..CameraRequest::default() };
+            ranked(formats, &request).first().map(Mode::to_string).unwrap_or_default()
+        };
+        assert_eq!(asked(&webcam(), PixelFormat::Mjpeg), "640x480 MJPEG 30 fps");
+        assert_eq!(asked(&webcam(), PixelFormat::Nv12), "640x480 YUYV 30 fps");
+        let other_sizes = [info("YUYV", 640, 480, &[30.0]), info("GREY", 1280, 800, &[60.0])];
+        assert_eq!(asked(&other_sizes, PixelFormat::Grey), "1280x800 GREY 60 fps");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod devices;
 pub mod feed;
 pub mod ffmpeg;
 pub mod image;
+mod leftover;
 pub mod pictures;
 pub mod reconnect;
 #[cfg(target_os = "linux")]
@@ -19,11 +20,11 @@ pub mod video;
 pub mod watchdog;
 pub mod y4m;
 
-pub use devices::{DeviceInfo, FormatInfo, Mode, format_name};
+pub use devices::{DeviceInfo, FormatInfo, Mode, READABLE, format_name};
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::frame::RawFrame;
+use crate::frame::{PixelFormat, RawFrame};
 use crate::shutdown::Shutdown;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -89,6 +90,8 @@ pub struct CameraRequest {
     pub fps: Option<u32>,
     /// A video begins anew at its end.
     pub again: bool,
+    /// Taken in any size that the camera has it in, rather than another format in the very size that was asked for.
+    pub format: Option<PixelFormat>,
 }
 
 impl CameraRequest {

@@ -60,7 +60,31 @@ fn describe(index: u32) -> io::Result<Option<DeviceInfo>> {
         }
     }
     let path = format!("/dev/video{index}");
-    Ok(Some(DeviceInfo { index, path, name: caps.card, bus: caps.bus, formats }))
+    Ok(Some(DeviceInfo { index, path, name: caps.card, bus: caps.bus, link: link_to(index), formats }))
+}
+
+/// The link that udev made for the camera's serial number.
+fn link_to(index: u32) -> Option<String> {
+    let links = std::fs::read_dir("/dev/v4l/by-id").ok()?.flatten().map(|link| link.path());
+    let link = links.into_iter().find(|link| index_of(link) == Some(index))?;
+    Some(link.display().to_string())
+}
+
+/// The programs that have the node open, as `name (process id)`, as far as this user may see them.
+pub fn holders(index: u32) -> Vec<String> {
+    let node = Path::new("/dev").join(format!("video{index}"));
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let holds = |process: &Path| {
+        let open = std::fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+        open.into_iter().any(|file| std::fs::read_link(file.path()).is_ok_and(|target| target == node))
+    };
+    processes
+        .filter_map(|process| {
+            let id: u32 = process.file_name().to_str()?.parse().ok()?;
+            let name = std::fs::read_to_string(process.path().join("comm")).ok()?;
+            holds(&process.path()).then(|| format!("{} ({id})", name.trim()))
+        })
+        .collect()
 }
 
 fn name(fourcc: FourCC) -> String {

@@ -45,6 +45,22 @@ fn a_photograph_gives_overlay_map_and_numbers() {
     }
 }
 
+/// In one run: under an emulator, loading the model is most of it.
+#[test]
+fn both_photographs_have_the_maps_of_pytorch() {
+    let out = Folder::new();
+    let photographs = ["chelsea", "coffee"].map(|name| data(&format!("lite0/{name}_224.png")));
+    let [chelsea, coffee] = photographs.each_ref().map(|path| path.to_string_lossy());
+    gradcam(&["explain", &chelsea, &coffee, "-o", &out.name(), "--json"]).succeeds();
+    for (name, class) in [("chelsea", 285), ("coffee", 967)] {
+        assert_eq!(json(&out.path(&format!("{name}_224.json")))["target"]["class"], class);
+        let golden = npy(&format!("lite0/{name}_cam_GradCAM_class{class}.npy")).mapv(|value| value.max(0.0));
+        let error = relative_l2(&map(&out.path(&format!("{name}_224.map.npy"))), &golden);
+        println!("{name}: {error:.1e}");
+        assert!(error < 1e-4, "{name}: {error:.1e}");
+    }
+}
+
 #[test]
 fn the_heat_is_drawn_on_the_cat() {
     let out = Folder::new();

@@ -156,6 +156,26 @@ fn a_truncated_picture_completed_by_an_older_one_is_refused() {
     assert_eq!(refused, lost);
 }
 
+/// Ends of flat pictures look alike whether they are whole or not: only the buffer tells.
+#[test]
+fn a_picture_is_refused_whose_end_was_not_written() {
+    let flat = |level: u8| jpeg_of(&vec![level; WIDTH * HEIGHT * 3], 85);
+    let (old, new) = (flat(100), flat(140));
+    assert_eq!(old.len(), new.len(), "both have a first block and repeats");
+    let mut decoder = Decoder::new();
+    let mut frame = Frame::default();
+    for cut in [700, new.len() - 8] {
+        let data = [&new[..cut], &old[cut..]].concat();
+        let raw = RawFrame { format: PixelFormat::Mjpeg, data, stale_from: Some(cut), ..RawFrame::new() };
+        assert!(decoder.decode(&raw, &mut frame).is_err(), "cut at {cut}");
+    }
+    let length = new.len();
+    let raw = RawFrame { format: PixelFormat::Mjpeg, data: new, stale_from: Some(length - 2), ..RawFrame::new() };
+    decoder.decode(&raw, &mut frame).expect("every picture ends with the same marker");
+    let again = RawFrame { stale_from: Some(700), ..raw };
+    decoder.decode(&again, &mut frame).expect("a picture that was whole before is whole");
+}
+
 #[test]
 fn the_same_picture_again_and_again_is_no_damage() {
     let mut decoder = Decoder::new();

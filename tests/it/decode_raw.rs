@@ -5,7 +5,7 @@ use gradcam::frame::{Frame, MAX_SIDE, PixelFormat, RawFrame};
 use std::time::{Duration, Instant};
 
 fn raw(format: PixelFormat, width: usize, height: usize, data: Vec<u8>) -> RawFrame {
-    RawFrame { format, width, height, data, time: Duration::from_millis(5) }
+    RawFrame { format, width, height, data, time: Duration::from_millis(5), ..RawFrame::new() }
 }
 
 fn decode(raw: &RawFrame) -> Result<Frame, gradcam::decode::BrokenFrame> {

@@ -63,8 +63,13 @@ impl Run {
     }
 }
 
+/// GRADCAM_TEST_PROGRAM is tested in place of the program that was built here: an emulator's command line and another
+/// machine's program, for example.
 pub fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gradcam"));
+    let other = std::env::var("GRADCAM_TEST_PROGRAM").unwrap_or_default();
+    let mut words = other.split_whitespace();
+    let mut command = Command::new(words.next().unwrap_or(env!("CARGO_BIN_EXE_gradcam")));
+    command.args(words);
     command.args(arguments).env_remove("RUST_LOG").env_remove("RUST_BACKTRACE");
     command
 }

@@ -1,0 +1,98 @@
+//! The program itself, as a user starts it.
+
+use crate::webcam::{Webcam, wait};
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+const START: Duration = Duration::from_secs(60);
+/// From a signal to the end.
+const END: Duration = Duration::from_secs(2);
+
+fn gradcam(arguments: &[&str]) -> Command {
+    let mut command = Command::new("/bin/gradcam");
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn live(node: &str) -> Command {
+    gradcam(&["live", "--headless", "--json", "--model", "/model.onnx", "--source", node])
+}
+
+pub fn explains() {
+    let camera = Webcam::plug(0);
+    let list = gradcam(&["devices"]).output().expect("it starts");
+    let list = String::from_utf8_lossy(&list.stdout).into_owned();
+    assert!(list.contains("Webcam") && list.contains("vivid") && list.contains("MJPEG"), "{list}");
+    // The driver's node for metadata is no camera.
+    assert_eq!(list.matches("/dev/video").count(), 2, "{list}");
+    for (format, word) in [("mjpeg", "320x240 MJPEG 30 fps"), ("yuyv", "320x240 YUYV 30 fps")] {
+        let start = Instant::now();
+        let run = live(&camera.node).args(["--frames", "3", "--size", "320x240", "--format", format]).output();
+        let run = run.expect("it starts");
+        let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+        assert!(run.status.success(), "{err}");
+        assert_eq!(out.lines().count(), 3, "{out}");
+        for line in out.lines() {
+            let report: serde_json::Value = serde_json::from_str(line).expect("it is JSON");
+            assert!(report["input"].as_str().is_some_and(|source| source.contains(word)), "{line}");
+            assert!(report["map"]["width"].as_u64().is_some_and(|width| width > 1), "{line}");
+        }
+        println!("  3 frames of {word} explained, {:.1} s with start and end", start.elapsed().as_secs_f64());
+    }
+}
+
+/// The time from SIGTERM to the end.
+fn terminate(mut program: Child) -> (Duration, ExitStatus) {
+    let start = Instant::now();
+    // SAFETY: the child has not been waited for, so its number is still its own.
+    unsafe { libc::kill(program.id() as libc::pid_t, libc::SIGTERM) };
+    let ended = wait(Duration::from_secs(10), || program.try_wait().expect("it can be waited for"));
+    let took = start.elapsed();
+    let Some(status) = ended else {
+        let _ = program.kill();
+        panic!("it did not end within 10 s");
+    };
+    (took, status)
+}
+
+pub fn ends() {
+    for state in ["sending", "frozen", "unplugged", "back"] {
+        let mut camera = Some(Webcam::plug(0));
+        let node = camera.as_ref().expect("it was just plugged in").node.clone();
+        let mut program = live(&node).stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut lines = BufReader::new(program.stdout.take().expect("it is piped")).lines();
+        lines.next().expect("it explains").expect("its output can be read");
+        match state {
+            "frozen" => camera.iter().for_each(|camera| camera.tell(|controls| controls.frozen = true)),
+            "unplugged" => camera = None,
+            "back" => {
+                drop(camera.take());
+                camera = Some(Webcam::plug(0));
+                // What was explained before the camera went may still be in the pipe; this is more than it holds.
+                let end = Instant::now() + START;
+                (0..40).for_each(|_| assert!(lines.next().is_some() && Instant::now() < end, "it does not go on"));
+            }
+            _ => {}
+        }
+        std::thread::spawn(move || lines.for_each(drop));
+        let (took, status) = terminate(program);
+        println!("  {state}: ended after {took:.1?}");
+        assert!(took < END, "{state}: {took:?}");
+        assert_eq!((status.code(), status.signal()), (Some(0), None), "{state}");
+        drop(camera);
+    }
+}
+
+pub fn permission() {
+    let camera = Webcam::plug(0);
+    let run = gradcam(&["live", "--headless", "--model", "/model.onnx", "--source", &camera.node])
+        .uid(1000)
+        .gid(1000)
+        .output()
+        .expect("it starts");
+    let err = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert_eq!(run.status.code(), Some(2), "{err}");
+    assert!(err.contains(&camera.node) && err.contains("no permission") && err.contains("group `video`"), "{err}");
+}
