@@ -1,5 +1,7 @@
 //! What a fused region computes, free of how: steps over channels-last feature maps.
 
+pub use crate::kernels::finish::Activation;
+
 /// The extent of feature maps `[height, width, channels]`. A vector of scores is 1×1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
@@ -74,33 +76,4 @@ pub struct Window {
 impl Window {
     /// One cell, every cell.
     pub const POINT: Window = Window { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], before: [0, 0] };
-}
-
-/// What is done to each element.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Activation {
-    None,
-    /// min(max(x, low), high); ReLU is 0 to ∞.
-    Clip {
-        low: f32,
-        high: f32,
-    },
-    /// x, or `slope`·x below zero.
-    LeakyRelu {
-        slope: f32,
-    },
-    /// min(max(slope·x + offset, 0), 1).
-    HardSigmoid {
-        slope: f32,
-        offset: f32,
-    },
-    /// x · min(max(slope·x + offset, 0), 1).
-    HardSwish {
-        slope: f32,
-        offset: f32,
-    },
-    /// 1 / (1 + e⁻ˣ).
-    Sigmoid,
-    /// x / (1 + e⁻ˣ).
-    Silu,
 }

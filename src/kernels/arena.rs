@@ -1,0 +1,86 @@
+//! The memory of a network's feature maps.
+
+use std::cell::UnsafeCell;
+
+/// Floats to a cache line.
+const LINE: usize = 16;
+
+/// One cache line; vectors of any width lie within it.
+#[repr(C, align(64))]
+struct Line([f32; LINE]);
+
+/// Zeroed floats, aligned to cache lines, that kernels read and write by offsets: every offset is checked, once a row.
+///
+/// Kernels on several threads may work in it at the same time. The plan that hands out the offsets must see to it that
+/// none writes what another reads or writes; see [`Arena::floats`].
+pub struct Arena(Box<[UnsafeCell<Line>]>);
+
+// SAFETY: plain floats; who may touch which is the plan's business, as documented.
+unsafe impl Sync for Arena {}
+
+impl Arena {
+    pub fn new(floats: usize) -> Arena {
+        Arena((0..floats.div_ceil(LINE)).map(|_| UnsafeCell::new(Line([0.0; LINE]))).collect())
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len() * LINE
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first of `length` floats at `offset`.
+    ///
+    /// # Panics
+    /// Where they are not all inside.
+    #[inline(always)]
+    pub(super) fn at(&self, offset: usize, length: usize) -> *mut f32 {
+        assert!(offset <= self.len() && length <= self.len() - offset, "a plan beyond its memory");
+        // SAFETY: just checked; lines follow each other without gaps.
+        unsafe { self.0.as_ptr().cast::<f32>().cast_mut().add(offset) }
+    }
+
+    /// The floats, to write.
+    pub fn floats_mut(&mut self) -> &mut [f32] {
+        let length = self.len();
+        // SAFETY: lines of floats without gaps, borrowed as a whole.
+        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), length) }
+    }
+
+    /// `length` floats at `offset`.
+    ///
+    /// # Safety
+    /// Nobody writes them while the slice lives.
+    pub unsafe fn floats(&self, offset: usize, length: usize) -> &[f32] {
+        // SAFETY: `at` checks the bounds, the caller vouches for the rest.
+        unsafe { std::slice::from_raw_parts(self.at(offset, length), length) }
+    }
+}
+
+/// Floats that lie at cache lines: weights.
+pub struct Aligned {
+    lines: Vec<Line>,
+    floats: usize,
+}
+
+impl Aligned {
+    pub fn new(values: impl ExactSizeIterator<Item = f32>) -> Aligned {
+        let floats = values.len();
+        let mut lines: Vec<Line> = (0..floats.div_ceil(LINE)).map(|_| Line([0.0; LINE])).collect();
+        for (at, value) in values.enumerate() {
+            lines[at / LINE].0[at % LINE] = value;
+        }
+        Aligned { lines, floats }
+    }
+}
+
+impl std::ops::Deref for Aligned {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        // SAFETY: the lines hold at least as many floats, without gaps.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.floats) }
+    }
+}
