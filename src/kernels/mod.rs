@@ -10,6 +10,8 @@ pub mod arena;
 pub mod finish;
 pub mod product;
 pub mod depthwise;
+pub mod elements;
+pub mod layout;
 
 pub mod resample;
 pub mod normalize;
