@@ -1,6 +1,7 @@
 //! Input → Forward (scores, feature maps), and Forward + Target → Evidence (gradients), on the CPU by tract.
 
 mod fused;
+mod left_constant;
 mod plan;
 mod properties;
 mod verify;
@@ -22,9 +23,9 @@ use tract_onnx::prelude::*;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Backend {
     /// Our own operators where they know what to do, and tract's for the rest.
+    #[default]
     Fused,
     /// tract alone.
-    #[default]
     Tract,
 }
 

@@ -2,6 +2,7 @@
 
 use super::Backend;
 use super::fused::{self, Fusion};
+use super::left_constant;
 use crate::error::{Error, Result, guarded};
 use crate::onnx::{Graph, to_proto};
 use tract_linalg::multithread::{Executor, multithread_tract_scope};
@@ -21,7 +22,8 @@ impl Plan {
     /// Compiles `graph`, whose inputs have fixed shapes, for `threads` threads.
     pub fn new(graph: &Graph, backend: Backend, executor: &Executor, threads: usize) -> Result<Plan> {
         let compile = || -> TractResult<_> {
-            let model = tract_onnx::onnx().model_for_proto_model(&to_proto(graph))?.into_typed()?;
+            let mut model = tract_onnx::onnx().model_for_proto_model(&to_proto(graph))?.into_typed()?;
+            left_constant::rewrite(&mut model)?;
             let (model, fusion) = match backend {
                 Backend::Fused => fused::fuse(model, threads).map(|(model, fusion)| (model, Some(fusion)))?,
                 Backend::Tract => (model, None),

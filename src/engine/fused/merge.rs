@@ -200,7 +200,9 @@ impl Merging<'_> {
                 last: Activation::None,
                 output: value,
             };
-            if self.steps[at].as_mut().is_some_and(|maker| absorb(maker, &scaling)) {
+            let Some(maker) = &mut self.steps[at] else { continue };
+            if absorb(maker, &scaling) {
+                as_hard_sigmoid(maker);
                 step.work = Work::Scale { input: *input, factors: None };
                 return;
             }

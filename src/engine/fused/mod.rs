@@ -15,6 +15,8 @@ mod naive;
 mod op;
 mod program;
 mod region;
+#[cfg(test)]
+mod tests;
 
 use constants::Constants;
 use op::FusedRegion;

@@ -27,6 +27,10 @@ impl Op for FusedRegion {
         "FusedRegion".into()
     }
 
+    fn info(&self) -> TractResult<Vec<String>> {
+        Ok(self.program.steps.iter().map(|step| step.name.clone()).collect())
+    }
+
     fn validation(&self) -> Validation {
         Validation::Rounding
     }

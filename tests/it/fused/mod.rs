@@ -7,7 +7,7 @@ mod zoo;
 
 use crate::common::graphs::Builder;
 use crate::common::{Noise, relative_l2};
-use crate::gradients::ramp;
+use crate::gradients::{ramp, weighed};
 use gradcam::engine::{Backend, Engine, Forward, Fusion};
 use gradcam::model::{Model, Options};
 use gradcam::onnx::graph::Attribute::{self, Ints};
@@ -74,13 +74,18 @@ fn noise(model: &Model) -> Input {
     input
 }
 
+/// A classifier with two scores, cut at a layer.
+#[track_caller]
+fn model_at(layer: &str, builder: Builder) -> Model {
+    let options = Options { layer: Some(layer.to_owned()), ..Options::default() };
+    Model::load("test.onnx", &builder.bytes(2), &options).expect("it can be explained")
+}
+
 /// Compares a classifier of the wire `features`, cut at the layer of a name, whose scores are two sums over the `elements`
 /// of the wire `y`.
 #[track_caller]
 fn compared(builder: Builder, layer: &str, elements: usize) -> Parts {
-    let bytes = crate::gradients::weighed(builder, "y", elements).bytes(2);
-    let options = Options { layer: Some(layer.to_owned()), ..Options::default() };
-    let model = Model::load("test.onnx", &bytes, &options).expect("it can be explained");
+    let model = model_at(layer, weighed(builder, "y", elements));
     let input = noise(&model);
     agree(layer, &model, &input)
 }

@@ -1,8 +1,9 @@
 //! What regions are made of, one by one. The wire `features` has the shape [1, 6, 9, 9].
 
-use super::{all_fused, compared, compared_at_y, conv, pads, pair, start};
+use super::{all_fused, close, compared, compared_at_y, conv, model_at, noise, pads, pair, start};
 use crate::common::graphs::Builder;
-use crate::gradients::ramp;
+use crate::gradients::{ramp, weighed};
+use gradcam::engine::{Backend, Engine};
 use gradcam::onnx::graph::Attribute::{self, Float, Int};
 
 #[test]
@@ -121,6 +122,40 @@ fn constants_on_either_side() {
 }
 
 #[test]
+fn maps_behind_a_constant_by_hand() {
+    // A 1×1 convolution that doubles and adds 1: y = k − (2·f + 1) and k / (2·f + 1), for k of each map and of all.
+    for (shape, constant) in [(&[1usize, 2, 1, 1][..], [3.0f32, -1.0]), (&[], [3.0, 3.0])] {
+        for op in ["Sub", "Div"] {
+            let builder = Builder::new(13, 2, 2)
+                .with("k", shape, &constant[..shape.iter().product()])
+                .with("w", &[2, 2, 1, 1], &[2.0, 0.0, 0.0, 2.0])
+                .with("b", &[2], &[1.0, 1.0])
+                .node("Conv", &["features", "w", "b"], "x", &[])
+                .node(op, &["k", "x"], "y", &[]);
+            let builder = weighed(builder, "y", 8);
+            let at = |layer: &str| {
+                let model = model_at(layer, copy(&builder));
+                let input = noise(&model);
+                [Backend::Fused, Backend::Tract].map(|backend| {
+                    let mut engine = Engine::with_backend(&model, 1, backend).expect("it compiles");
+                    engine.forward(&input).expect("it runs").activations().to_owned()
+                })
+            };
+            let expected = at("features").map(|mut features| {
+                features.indexed_iter_mut().for_each(|((map, _, _), f)| {
+                    let x = 2.0 * *f + 1.0;
+                    *f = if op == "Sub" { constant[map] - x } else { constant[map] / x };
+                });
+                features
+            });
+            for (computed, expected) in at("y").iter().zip(&expected) {
+                close(op, computed, expected);
+            }
+        }
+    }
+}
+
+#[test]
 fn pools_with_borders_and_ceil_mode() {
     let counted = |count| ("count_include_pad", Int(count));
     let cases: [(&str, Vec<(&str, Attribute)>, usize); 9] = [
@@ -142,22 +177,26 @@ fn pools_with_borders_and_ceil_mode() {
 
 #[test]
 fn means_and_maxima_over_all_cells() {
+    let of_all = |builder: Builder| {
+        let tail = conv(builder, ["pooled", "y"], [6, 6, 1, 1], &[]);
+        let parts = compared(tail, "features", 6);
+        assert!(parts.of("tail").others.is_empty(), "{:?}", parts.of("tail").others);
+    };
     for op in ["GlobalAveragePool", "GlobalMaxPool"] {
-        all_fused(start().node(op, &["features"], "y", &[]), 6);
+        of_all(start().node(op, &["features"], "pooled", &[]));
     }
     let axes = ("axes", Attribute::Ints(vec![2, 3]));
     for op in ["ReduceMean", "ReduceMax"] {
-        all_fused(start().node(op, &["features"], "y", std::slice::from_ref(&axes)), 6);
+        of_all(start().node(op, &["features"], "pooled", std::slice::from_ref(&axes)));
     }
-    all_fused(start().with_integers("axes", &[2, 3]).node("ReduceSum", &["features", "axes"], "y", &[]), 6);
+    of_all(start().with_integers("axes", &[2, 3]).node("ReduceSum", &["features", "axes"], "pooled", &[]));
 }
 
 #[test]
 fn a_gate_for_each_channel_and_one_for_each_element() {
     let pooled = start().node("GlobalAveragePool", &["features"], "pooled", &[]);
     let squeezed = conv(pooled, ["pooled", "squeezed"], [2, 6, 1, 1], &[]).node("Relu", &["squeezed"], "warm", &[]);
-    let gate =
-        || conv(squeezed_copy(&squeezed), ["warm", "wide"], [6, 2, 1, 1], &[]).node("Sigmoid", &["wide"], "gate", &[]);
+    let gate = || conv(copy(&squeezed), ["warm", "wide"], [6, 2, 1, 1], &[]).node("Sigmoid", &["wide"], "gate", &[]);
     all_fused(gate().node("Mul", &["features", "gate"], "y", &[]), 486);
     all_fused(gate().node("Mul", &["gate", "features"], "y", &[]), 486);
     let full = conv(start(), ["features", "c"], [6, 6, 3, 3], &[pads([1; 4])]);
@@ -165,7 +204,7 @@ fn a_gate_for_each_channel_and_one_for_each_element() {
     all_fused(start().node("Mul", &["features", "features"], "y", &[]), 486);
 }
 
-fn squeezed_copy(builder: &Builder) -> Builder {
+fn copy(builder: &Builder) -> Builder {
     Builder { graph: builder.graph.clone() }
 }
 
@@ -173,7 +212,7 @@ fn squeezed_copy(builder: &Builder) -> Builder {
 fn channels_joined_cut_and_shuffled() {
     let two = conv(start(), ["features", "c"], [4, 6, 1, 1], &[]);
     let joined = two.node("Concat", &["c", "features", "c"], "joined", &[("axis", Int(1))]);
-    all_fused(squeezed_copy(&joined).node("Relu", &["joined"], "y", &[]), 14 * 81);
+    all_fused(copy(&joined).node("Relu", &["joined"], "y", &[]), 14 * 81);
     let cut = joined
         .with_integers("from", &[2])
         .with_integers("to", &[-1])

@@ -1,20 +1,17 @@
 //! Random graphs: those of all operators, and deep ones of what regions are made of.
 
-use super::{agree, conv, noise, pads, pair, start};
+use super::{agree, conv, model_at, noise, pads, pair, start};
 use crate::common::Noise;
 use crate::common::graphs::Builder;
 use crate::gradients::{ramp, weighed};
 use crate::random_graphs::grown;
-use gradcam::model::{Model, Options};
 use gradcam::onnx::graph::Attribute::{self, Float, Int};
 
 #[test]
 fn random_graphs_of_all_operators_are_equal_to_tract() {
     let mut fused = 0;
     for seed in 0..120 {
-        let bytes = grown(seed).bytes(2);
-        let options = Options { layer: Some("features".to_owned()), ..Options::default() };
-        let model = Model::load("test.onnx", &bytes, &options).expect("it can be explained");
+        let model = model_at("features", grown(seed));
         let parts = agree(&format!("seed {seed}"), &model, &noise(&model));
         fused += parts.of("tail").fused.len();
     }
@@ -25,9 +22,8 @@ fn random_graphs_of_all_operators_are_equal_to_tract() {
 fn random_convolutional_networks_are_equal_to_tract() {
     let (mut fused, mut others) = (0, Vec::new());
     for seed in 0..150 {
-        let (bytes, say) = network(seed);
-        let options = Options { layer: Some("y".to_owned()), ..Options::default() };
-        let model = Model::load("test.onnx", &bytes, &options).unwrap_or_else(|error| panic!("{say}: {error}"));
+        let (builder, say) = network(seed);
+        let model = model_at("y", builder);
         let parts = agree(&say, &model, &noise(&model));
         fused += parts.of("backbone").fused.len();
         others.extend(parts.of("backbone").others.iter().map(|other| other.reason.clone()));
@@ -39,7 +35,7 @@ fn random_convolutional_networks_are_equal_to_tract() {
 }
 
 /// Grows a network of blocks, of which each reads any of the wires before it.
-fn network(seed: u64) -> (Vec<u8>, String) {
+fn network(seed: u64) -> (Builder, String) {
     let mut random = Noise::new(seed + 1000);
     let mut below = |count: usize| ((random.uniform() * count as f32) as usize).min(count - 1);
     let mut builder = start();
@@ -60,7 +56,7 @@ fn network(seed: u64) -> (Vec<u8>, String) {
     // A last one without a pattern, whose size is known.
     let (last, [maps, height, width]) = wires.last().expect("there is one").clone();
     builder = conv(builder, [&last, "y"], [5, maps, 1, 1], &[]);
-    (weighed(builder, "y", 5 * height * width).bytes(2), format!("seed {seed}, {}", kinds.join(" ")))
+    (weighed(builder, "y", 5 * height * width), format!("seed {seed}, {}", kinds.join(" ")))
 }
 
 fn block(

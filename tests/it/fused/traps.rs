@@ -1,7 +1,8 @@
 //! Where one would go wrong: what must not be made one, and what must be left to tract.
 
-use super::{all_fused, compared, compared_at_y, conv, pads, pair, start};
+use super::{all_fused, compared, compared_at_y, conv, model_at, noise, pads, pair, start};
 use crate::gradients::ramp;
+use gradcam::engine::{Backend, Engine};
 use gradcam::onnx::graph::Attribute::{Int, Ints};
 
 #[test]
@@ -132,18 +133,33 @@ fn a_region_that_would_read_what_it_leads_to_is_two() {
 }
 
 #[test]
-fn two_regions_that_read_each_other_are_three() {
-    // a → Tanh → d and b → Softplus → c, with c reading a's branch and d reading b's.
-    let a = conv(start(), ["features", "a"], [6, 6, 1, 1], &[]);
-    let b = conv(a, ["features", "b"], [6, 6, 3, 3], &[pads([1; 4])]);
-    let crossed = b
-        .node("Tanh", &["a"], "ta", &[])
-        .node("Softplus", &["b"], "tb", &[])
-        .node("Add", &["a", "tb"], "c", &[])
-        .node("Add", &["b", "ta"], "d", &[])
-        .node("Mul", &["c", "d"], "y", &[]);
-    let fusion = compared_at_y(crossed, 486);
-    assert_eq!(fusion.others.iter().filter(|other| other.reason.starts_with("operator")).count(), 2);
+fn what_would_make_regions_read_each_other_is_not_joined() {
+    // c reads a, and b through an unknown operator; d reads b, and a through another. a, b, c and d cannot be one, nor can
+    // a with c be one and b with d another.
+    let a = conv(start(), ["features", "a"], [6, 6, 1, 1], &[]).node("Tanh", &["a"], "ta", &[]);
+    let b = conv(a, ["features", "b"], [6, 6, 3, 3], &[pads([1; 4])]).node("Tanh", &["b"], "tb", &[]);
+    let sums = b.node("Add", &["a", "tb"], "c", &[]).node("Add", &["b", "ta"], "d", &[]);
+    let fusion = compared_at_y(sums.node("Mul", &["c", "d"], "y", &[]), 486);
+    let unknown = fusion.others.iter().filter(|other| other.reason == "operator Tanh");
+    assert_eq!((fusion.regions, unknown.count()), (1, 2), "{:?}", fusion.others);
+}
+
+#[test]
+fn a_result_that_is_held_is_not_written_to() {
+    let builder = conv(start(), ["features", "y"], [6, 6, 1, 1], &[]);
+    let model = model_at("y", crate::gradients::weighed(builder, "y", 486));
+    let mut engine = Engine::with_backend(&model, 1, Backend::Fused).expect("it compiles");
+    let input = noise(&model);
+    let mut other = noise(&model);
+    other.tensor.mapv_inplace(|number| -number);
+    let held = engine.forward(&input).expect("it runs");
+    let (before, memory) = (held.activations().to_owned(), held.activations().as_ptr());
+    let second = engine.forward(&other).expect("it runs");
+    assert_ne!(second.activations().as_ptr(), memory);
+    assert_eq!(held.activations(), before);
+    // Its memory is used again when nobody holds it any more.
+    drop(held);
+    assert_eq!(engine.forward(&other).expect("it runs").activations().as_ptr(), memory);
 }
 
 #[test]
