@@ -23,9 +23,10 @@ use tract_onnx::prelude::*;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Backend {
     /// Our own operators where they know what to do, and tract's for the rest.
-    #[default]
     Fused,
     /// tract alone.
+    // The default for as long as the plain interpreter runs the regions.
+    #[default]
     Tract,
 }
 

@@ -2,7 +2,7 @@
 //! computes x · sigmoid(x) in two becomes one function.
 
 use super::absorb::absorb;
-use super::program::{Activation, Program, Shape, Step, Value, Work};
+use super::program::{Activation, Program, Shape, Step, Value, Window, Work};
 use std::collections::BTreeSet;
 
 /// Brings a program to fewer steps with the same outputs, up to the rounding of sums in another order.
@@ -38,16 +38,11 @@ pub(super) fn prune(program: &mut Program) -> Vec<usize> {
     }
     program.steps.retain(|step| needed[step.output]);
     let mut renamed = vec![0; needed.len()];
-    let mut count = 0;
+    let shapes = std::mem::take(&mut program.values);
     for value in (0..needed.len()).filter(|value| needed[*value]) {
-        renamed[value] = count;
-        count += 1;
+        renamed[value] = program.values.len();
+        program.values.push(shapes[value]);
     }
-    let mut at = 0;
-    program.values.retain(|_| {
-        at += 1;
-        needed[at - 1]
-    });
     let kept: Vec<usize> = (0..program.inputs.len()).filter(|at| needed[program.inputs[*at]]).collect();
     program.inputs = kept.iter().map(|at| renamed[program.inputs[*at]]).collect();
     program.outputs.iter_mut().for_each(|value| *value = renamed[*value]);
@@ -75,6 +70,7 @@ impl Merging<'_> {
     fn add(&mut self, mut step: Step) {
         rename(&mut step, &self.alias);
         self.look_through(&mut step);
+        self.reach_past_a_border(&mut step);
         loop {
             self.as_one_function(&mut step);
             if !self.joined(&mut step) {
@@ -128,6 +124,26 @@ impl Merging<'_> {
         }
         reads(step).into_iter().for_each(|value| self.readers[value] += 1);
         before.into_iter().for_each(|value| self.release(value));
+    }
+
+    /// What takes cells outside the picture for zeros needs no border of zeros.
+    fn reach_past_a_border(&mut self, step: &mut Step) {
+        let (Work::Dense { input, window, .. }
+        | Work::Depthwise { input, window, .. }
+        | Work::AveragePool { input, window, count_outside: true }) = &mut step.work
+        else {
+            return;
+        };
+        let Some(border) = self.maker(*input).filter(|maker| does_nothing_else(maker)) else { return };
+        let Work::Depthwise { input: inner, window: copied, weights } = &border.work else { return };
+        if (Window { before: [0, 0], ..*copied }) != Window::POINT || weights.iter().any(|weight| *weight != 1.0) {
+            return;
+        }
+        let (bordered, inner) = (*input, *inner);
+        window.before = [window.before[0] + copied.before[0], window.before[1] + copied.before[1]];
+        *input = inner;
+        self.readers[inner] += 1;
+        self.release(bordered);
     }
 
     /// x · sigmoid(x) and x · clip(slope·x + offset, 0, 1).

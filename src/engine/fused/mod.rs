@@ -50,9 +50,10 @@ pub(super) fn fuse(mut model: TypedModel, threads: usize) -> TractResult<(TypedM
     let (regions, others) = region::find(&model, &constants)?;
     drop(constants);
     let name = |id: &usize| model.node(*id).name.clone();
+    let fused = |id: &usize| regions.iter().any(|region| region.nodes.contains(id));
     let fusion = Fusion {
         regions: regions.len(),
-        fused: regions.iter().flat_map(|region| &region.nodes).map(name).collect(),
+        fused: (0..model.nodes.len()).filter(fused).map(|id| name(&id)).collect(),
         others: others
             .iter()
             .map(|(id, reason)| {

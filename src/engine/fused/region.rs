@@ -4,7 +4,7 @@ use super::constants::Constants;
 use super::lower::Lowering;
 use super::merge::{merge, prune};
 use super::program::Program;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::cnn::Conv;
 use tract_onnx::tract_core::ops::einsum::EinSum;
@@ -16,8 +16,11 @@ pub(super) struct Region {
     /// What the program's inputs and outputs are in the model.
     pub inputs: Vec<OutletId>,
     pub outputs: Vec<OutletId>,
-    pub nodes: Vec<usize>,
+    pub nodes: HashSet<usize>,
 }
+
+/// Why a set of known nodes is left to tract.
+const ALONE: &str = "no convolution beside it";
 
 /// How often the regions are drawn anew without nodes that turn out not to fit. What still does not fit is left out as a
 /// whole.
@@ -39,7 +42,7 @@ pub(super) fn find(model: &TypedModel, constants: &Constants) -> TractResult<(Ve
         let mut fits = true;
         for nodes in grouped(model, &known) {
             if !nodes.iter().any(|id| model.node(*id).op_is::<Conv>() || model.node(*id).op_is::<EinSum>()) {
-                others.extend(nodes.iter().map(|id| (*id, "no convolution beside it".to_owned())));
+                others.extend(nodes.iter().map(|id| (*id, ALONE.to_owned())));
                 continue;
             }
             match lowered(model, constants, &nodes) {
@@ -55,7 +58,7 @@ pub(super) fn find(model: &TypedModel, constants: &Constants) -> TractResult<(Ve
             return Ok((regions, others));
         }
         // Without the node that does not fit, another region may be what its neighbours belong to.
-        others.retain(|_, reason| reason != "no convolution beside it");
+        others.retain(|_, reason| reason != ALONE);
     }
     unreachable!("the last round returns")
 }
@@ -72,11 +75,12 @@ fn lowered(model: &TypedModel, constants: &Constants, nodes: &[usize]) -> Result
     for id in nodes {
         lowering.add(model.node(*id)).map_err(|reason| (*id, reason))?;
     }
+    let within: HashSet<usize> = nodes.iter().copied().collect();
     let mut outputs = Vec::new();
     for id in nodes {
         let outlet = OutletId::new(*id, 0);
         let readers = model.outlet_successors(outlet);
-        if !model.outputs.contains(&outlet) && readers.iter().all(|reader| nodes.contains(&reader.node)) {
+        if !model.outputs.contains(&outlet) && readers.iter().all(|reader| within.contains(&reader.node)) {
             continue;
         }
         let mut value = lowering.known(outlet).ok_or((*id, "a result that nothing makes".to_owned()))?;
@@ -90,7 +94,7 @@ fn lowered(model: &TypedModel, constants: &Constants, nodes: &[usize]) -> Result
     let mut inputs: Vec<OutletId> = prune(&mut program).into_iter().map(|at| sources[at]).collect();
     program = merge(program);
     inputs = prune(&mut program).into_iter().map(|at| inputs[at]).collect();
-    Ok(Region { program, inputs, outputs, nodes: nodes.to_vec() })
+    Ok(Region { program, inputs, outputs, nodes: within })
 }
 
 /// Sets of neighbours among `known`, which is in running order. Each can run at one go: no path leads from one of its

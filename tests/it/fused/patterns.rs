@@ -38,6 +38,30 @@ fn same_padding_of_either_side_and_none() {
 }
 
 #[test]
+fn borders_of_zeros_before_a_window() {
+    let bordered =
+        |sides: [i64; 8]| start().with_integers("sides", &sides).node("Pad", &["features", "sides"], "p", &[]);
+    let sides = [0, 0, 1, 2, 0, 0, 0, 3];
+    // 9 + 1 rows and 9 + 2 + 3 columns; windows of 3 every 2 with a border of 1 more.
+    let attributes = [pads([1; 4]), pair("strides", 2)];
+    all_fused(conv(bordered(sides), ["p", "y"], [4, 6, 3, 3], &attributes), 4 * 5 * 7);
+    let depthwise = [&attributes[..], &[("group", Int(6))]].concat();
+    all_fused(conv(bordered(sides), ["p", "y"], [6, 1, 3, 3], &depthwise), 6 * 5 * 7);
+    for (op, counted) in [("AveragePool", 0), ("AveragePool", 1), ("MaxPool", 0)] {
+        let kernel = [pair("kernel_shape", 2)];
+        let counted = [&kernel[..], &[("count_include_pad", Int(counted))]].concat();
+        let attributes = if op == "MaxPool" { &kernel[..] } else { &counted };
+        all_fused(bordered(sides).node(op, &["p"], "y", attributes), 6 * 9 * 13);
+    }
+    all_fused(bordered(sides).node("Sigmoid", &["p"], "y", &[]), 6 * 10 * 14);
+    let channels = bordered([0, 1, 0, 0, 0, 0, 0, 0]).node("Relu", &["p"], "y", &[]);
+    assert_eq!(compared(channels, "features", 7 * 81).reason("node_p"), "a border of channels");
+    let ones = bordered(sides).with("one", &[], &[1.0]);
+    let ones = ones.node("Pad", &["features", "sides", "one"], "q", &[]).node("Add", &["p", "q"], "y", &[]);
+    assert_eq!(compared(ones, "features", 6 * 140).reason("node_q"), "a border of other than zeros");
+}
+
+#[test]
 fn a_convolution_without_bias() {
     let builder = start().with("w", &[4, 6, 1, 1], &ramp(24)).node("Conv", &["features", "w"], "y", &[]);
     all_fused(builder, 4 * 81);
@@ -158,7 +182,7 @@ fn maps_behind_a_constant_by_hand() {
 #[test]
 fn pools_with_borders_and_ceil_mode() {
     let counted = |count| ("count_include_pad", Int(count));
-    let cases: [(&str, Vec<(&str, Attribute)>, usize); 9] = [
+    let cases = [
         ("MaxPool", vec![pair("kernel_shape", 3), pair("strides", 2), pads([1; 4])], 5),
         // 9 cells, windows of 2 every 2: the fifth has one cell only.
         ("MaxPool", vec![pair("kernel_shape", 2), pair("strides", 2), ("ceil_mode", Int(1))], 5),

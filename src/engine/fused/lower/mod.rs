@@ -13,7 +13,7 @@ use super::constants::Constants;
 use super::program::{Activation, Program, Shape, Step, Value, Work};
 use std::collections::HashMap;
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::ops::array::{Slice, StridedSlice, TypedConcat};
+use tract_onnx::tract_core::ops::array::{Pad, Slice, StridedSlice, TypedConcat};
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cast::Cast;
 use tract_onnx::tract_core::ops::change_axes::AxisOp;
@@ -67,6 +67,8 @@ impl<'m> Lowering<'m> {
             self.element_wise(node, op)?
         } else if let Some(op) = node.op_as::<MaxPool>() {
             self.max_pool(node, op)?
+        } else if let Some(op) = node.op_as::<Pad>() {
+            self.pad(node, op)?
         } else if let Some(op) = node.op_as::<SumPool>() {
             self.average_pool(node, op)?
         } else if let Some(op) = node.op_as::<Reduce>() {

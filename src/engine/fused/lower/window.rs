@@ -3,6 +3,7 @@
 use super::{Lowering, Outcome};
 use crate::engine::fused::program::{Shape, Value, Window, Work};
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::ops::array::{Pad, PadMode};
 use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PaddingSpec, PoolSpec, SumPool};
 use tract_onnx::tract_core::ops::nn::{DataFormat, Reduce, Reducer};
 
@@ -45,6 +46,23 @@ impl Lowering<'_> {
         let step = self.step(node, to, work);
         step.bias = bias.iter().any(|bias| *bias != 0.0).then_some(bias);
         Ok(step.output)
+    }
+
+    /// A border of zeros, as a convolution that copies. One that reads it can look past the picture itself (see `merge`).
+    pub(super) fn pad(&mut self, node: &TypedNode, op: &Pad) -> Outcome<Value> {
+        let (input, from) = self.maps(node.inputs[0])?;
+        let to = self.made(node)?;
+        let zeros = matches!(&op.mode, PadMode::Constant(value) if value.cast_to_scalar::<f32>().is_ok_and(|value| value == 0.0));
+        let [(0, 0), (0, 0), (above, _), (left, _)] = *op.pads else {
+            return Err("a border of channels".into());
+        };
+        if !zeros {
+            return Err("a border of other than zeros".into());
+        }
+        self.spend(from.channels)?;
+        let window = Window { before: [above, left], ..Window::POINT };
+        let work = Work::Depthwise { input, window, weights: vec![1.0; from.channels] };
+        Ok(self.step(node, to, work).output)
     }
 
     pub(super) fn max_pool(&mut self, node: &TypedNode, op: &MaxPool) -> Outcome<Value> {
