@@ -11,6 +11,7 @@ mod cli_live;
 mod decode_mjpeg;
 mod decode_raw;
 mod discrimination;
+mod fused;
 mod golden;
 mod gradients;
 mod honesty;
