@@ -51,6 +51,7 @@ venv_possible() { [ -n "${GRADCAM_TEST_PYTHON:-}" ] || python3 -c 'import ensure
 
 # To build: some crates compile C, and the camera's bindings are made with libclang.
 program cc gcc
+program c++ g++
 package libc6-dev
 program pkg-config pkg-config
 [ -n "${LIBCLANG_PATH:-}" ] || package libclang-dev
@@ -65,6 +66,9 @@ if [ "$purpose" = test ]; then
   program xdotool xdotool
   program xwd x11-apps
   program convert imagemagick
+  # The recordings, read by others.
+  program ffmpeg ffmpeg
+  program mediainfo mediainfo
   # The reference tests.
   program python3 python3
   venv_possible || lack python3-venv

@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn planes_of_any_sampling_give_each_pixel_its_block() {
-        let (width, height) = (3, 3);
+        let (width, height) = (3_usize, 3_usize);
         let luma: [u8; 9] = [20, 40, 60, 80, 100, 120, 140, 160, 180];
         for (across, down) in [(1, 1), (2, 1), (2, 2)] {
             let columns = width.div_ceil(across);
