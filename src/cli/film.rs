@@ -111,7 +111,9 @@ impl Explain {
             Scale::Following => draw(Film { video, maps, part: None, mirrored: false, hud }, &plan, "", tell)?,
             Scale::Fixed => {
                 if *input == Path::new("-") {
-                    return Err(Error::input("--scale", "fixed reads the video twice, which a pipe cannot be").into());
+                    return Err(
+                        Error::input("--video-scale", "fixed reads the video twice, which a pipe cannot be").into()
+                    );
                 }
                 let folder = tempfile::tempdir()?;
                 let kept = folder.path().join("first.mp4");
