@@ -107,11 +107,11 @@ impl Explain {
         };
         let maps = Explained { explainer, method, look, every: self.every };
 
-        let (about, done, broken) = match self.scale {
+        let (about, done, broken) = match self.video_scale {
             Scale::Following => draw(Film { video, maps, part: None, mirrored: false, hud }, &plan, "", tell)?,
             Scale::Fixed => {
                 if *input == Path::new("-") {
-                    return Err(Error::input("--scale", "fixed reads the video twice, which a pipe cannot be").into());
+                    return Err(Error::input("--video-scale", "fixed reads the video twice, which a pipe cannot be").into());
                 }
                 let folder = tempfile::tempdir()?;
                 let kept = folder.path().join("first.mp4");
