@@ -170,7 +170,8 @@ mod tests {
 
     #[test]
     fn times_have_units() {
-        for (text, seconds) in [("90", Some(90.0)), ("30s", Some(30.0)), ("1.5 min", Some(90.0)), ("2h", Some(7200.0))] {
+        for (text, seconds) in [("90", Some(90.0)), ("30s", Some(30.0)), ("1.5 min", Some(90.0)), ("2h", Some(7200.0))]
+        {
             assert_eq!(parse_duration(text).ok().map(|time| time.as_secs_f64()), seconds, "{text}");
         }
         for text in ["", "0s", "-1s", "10 days", "s", "1e9999"] {
