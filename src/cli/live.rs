@@ -92,7 +92,7 @@ impl Live {
         let locked = self.view.target(&engines[0].info)?;
         let explainer = explainer(engines, Selector::new(locked))?.following();
         let (info, coinciding) = (explainer.info().clone(), explainer.coinciding());
-        let recordings = self.recording.plan(destination, named, self.model.facts(&info)?);
+        let recordings = self.recording.plan(destination, named, self.model.facts(&explainer)?);
         let controls = Controls { method, locked, frozen: None };
         let screen = Screen::new(&info, self.settings(coinciding, start, recordings));
         let mut whole = true;

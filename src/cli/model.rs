@@ -120,11 +120,13 @@ impl ModelArgs {
     }
 
     /// What a recording says of the model.
-    pub fn facts(&self, info: &Info) -> Result<ModelFacts> {
+    pub fn facts(&self, explainer: &Explainer) -> Result<ModelFacts> {
         let (file, bytes) = self.bytes()?;
         let sha256 = super::hex(&Sha256::digest(&bytes));
-        let Info { preprocessing, probabilities, .. } = info.clone();
-        Ok(ModelFacts { file, sha256, layer: info.layer.wire.clone(), preprocessing, probabilities })
+        let Info { preprocessing, probabilities, layer, .. } = explainer.info().clone();
+        let names = |group: Vec<&str>| group.into_iter().map(str::to_owned).collect();
+        let coinciding = explainer.coinciding().into_iter().map(names).collect();
+        Ok(ModelFacts { file, sha256, layer: layer.wire, preprocessing, probabilities, coinciding })
     }
 
     /// The model, compiled, once for each of the layers that are named with commas between them.

@@ -197,6 +197,7 @@ fn a_full_disk_leaves_a_film_that_plays() {
             .into_iter()
             .enumerate()
             .find_map(|(number, time)| recording.add(&canvas(64, 48, number), time).err())
+            .or_else(|| recording.finish(0).err())
             .expect("the disk fills up");
         assert!(failed.to_string().contains("film.mp4"), "{failed}");
         let kept = recording.give_up();
@@ -235,6 +236,7 @@ fn plan(path: &Path, view: Recorded) -> Plan {
             layer: info.layer.wire,
             preprocessing: info.preprocessing,
             probabilities: info.probabilities,
+            coinciding: Vec::new(),
         },
     }
 }
