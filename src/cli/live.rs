@@ -27,7 +27,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 #[derive(Args, Debug)]
 pub struct Live {
     /// Camera (0, /dev/video0), picture, folder of pictures, video, rtsp:// or http:// address,
-    /// - (Y4M on standard input), demo, demo:mjpeg, demo:yuyv
+    /// standard input (-, as Y4M), demo, demo:mjpeg, demo:yuyv
     /// [default: the first camera, or the demo where there is none]
     #[arg(short, long, value_name = "SOURCE", verbatim_doc_comment)]
     source: Option<String>,
