@@ -36,12 +36,14 @@ fn times(count: usize) -> Vec<Duration> {
     (0..count).map(time).collect()
 }
 
+/// What a file was before a piece was written behind it, and that piece.
+type Written = (Vec<u8>, Vec<u8>);
+
 /// A file in memory that others can look at, of limited size.
 #[derive(Clone)]
 struct Memory {
     bytes: Arc<Mutex<Vec<u8>>>,
-    /// What the file was before each piece that was written behind it, and that piece.
-    pieces: Arc<Mutex<Vec<(Vec<u8>, Vec<u8>)>>>,
+    pieces: Arc<Mutex<Vec<Written>>>,
     room: usize,
 }
 
