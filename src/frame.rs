@@ -19,8 +19,12 @@ pub enum PixelFormat {
     Yuyv,
     /// 4:2:0: a plane of Y, then a plane of interleaved U V at half width and height.
     Nv12,
-    /// 1 byte a pixel: luma.
+    /// 1 byte a pixel: luma of full range.
     Grey,
+    /// Three planes: Y, U, V. One value of U and V for as many pixels `across` and `down` (1 or 2 each).
+    Planar { across: u8, down: u8 },
+    /// 1 byte a pixel: luma of limited range, as in Y.
+    Luma,
 }
 
 /// What a source hands out: bytes as they came from the device or file.
@@ -62,7 +66,7 @@ pub struct Frame {
 }
 
 /// A rectangle in pixels of a frame; may have fractions.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Rect {
     pub x: f32,
     pub y: f32,
@@ -71,7 +75,7 @@ pub struct Rect {
 }
 
 /// Which part of a frame the network saw. The heat map covers exactly `seen`.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Geometry {
     /// Size of the whole frame in pixels.
     pub width: usize,

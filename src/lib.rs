@@ -24,7 +24,7 @@ pub mod onnx;
 pub mod autodiff;
 pub mod model;
 
-// The way of a frame.
+// The way of a frame, and what a recording says of it.
 pub mod source;
 pub mod decode;
 pub mod preprocess;
@@ -32,6 +32,7 @@ pub mod target;
 pub mod engine;
 pub mod cam;
 pub mod overlay;
+pub mod logbook;
 pub mod sink;
 
 // The wiring.

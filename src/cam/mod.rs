@@ -26,7 +26,7 @@ const EVIDENCE_WIDTH: f32 = 0.4;
 const CONTRAST_RATIO: f32 = 1.5;
 
 /// What the numbers of a map mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
     /// The map is a sum of gradient times activation: parts of the score (logit).
@@ -36,7 +36,7 @@ pub enum Unit {
 }
 
 /// One class with its score.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Ranked {
     pub class: usize,
     pub label: String,

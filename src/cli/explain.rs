@@ -1,6 +1,8 @@
 //! `gradcam explain`: pictures → overlays, raw maps and numbers.
 
+use super::film::{Scale, parse_scale};
 use super::model::{ModelArgs, explainer};
+use super::record::EncodingArgs;
 use super::view::ViewArgs;
 use super::{FAILURE, INTERRUPTED, PARTLY, SUCCESS, say};
 use crate::cam::methods::{self, AnyMethod};
@@ -22,33 +24,48 @@ use std::time::Instant;
 
 #[derive(Args, Debug)]
 pub struct Explain {
-    /// Pictures, or folders of pictures
+    /// Pictures, or folders of pictures; or one video (- is Y4M on standard input)
     #[arg(required = true, value_name = "IN")]
-    inputs: Vec<PathBuf>,
-    /// Folder for the results; it is made where it does not exist
+    pub(super) inputs: Vec<PathBuf>,
+    /// Folder for the results, which is made where it does not exist; for a video an .mp4 file
     #[arg(short, long, value_name = "DIR")]
-    output: PathBuf,
+    pub(super) output: PathBuf,
     #[command(flatten)]
-    model: ModelArgs,
+    pub(super) model: ModelArgs,
     #[command(flatten)]
-    view: ViewArgs,
+    pub(super) view: ViewArgs,
     /// Try the map: how far the score falls when the hot cells are greyed, against as many cells at random (nine more
     /// forward passes for each picture)
     #[arg(long)]
-    drop_test: bool,
+    pub(super) drop_test: bool,
     /// Also print the results to standard output, one JSON object a line
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
+    /// Of a video's frames, explain each Nth; those between show the last map
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) every: u64,
+    /// Full heat of a video: following (the map's maximum, slowly) or fixed (one value for the whole video, which is
+    /// read twice)
+    #[arg(long, value_name = "RULE", default_value = "following", value_parser = parse_scale)]
+    pub(super) video_scale: Scale,
+    /// Video without classes and scale
+    #[arg(long)]
+    pub(super) plain: bool,
+    #[command(flatten)]
+    pub(super) encoding: EncodingArgs,
 }
 
 impl Explain {
     pub fn run(self) -> anyhow::Result<u8> {
-        ctrlc::set_handler(|| process::exit(INTERRUPTED))?;
         let method = methods::find_any(&self.view.method)?;
         if self.view.signed && !method.about().signed {
             return Err(Error::input("--signed", unsigned(method)).into());
         }
         let engines = self.model.engines()?;
+        if self.output.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("mp4")) {
+            return self.film(method, engines);
+        }
+        ctrlc::set_handler(|| process::exit(INTERRUPTED))?;
         let target = self.view.target(&engines[0].info)?;
         let mut work = Work {
             explainer: explainer(engines, Selector::new(target))?,

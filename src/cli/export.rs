@@ -1,7 +1,7 @@
 //! `gradcam export`: the gradient head of a classifier, stored in one ONNX file with it.
 
-use super::SUCCESS;
 use super::model::{OptionArgs, read};
+use super::{SUCCESS, hex};
 use crate::cam::{methods, null};
 use crate::engine::Engine;
 use crate::model::Model;
@@ -173,8 +173,4 @@ fn print_report(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
     }
     writeln!(out, "  sha256         {sha256}")?;
     Ok(())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,23 +1,23 @@
 //! `gradcam live`: a source, explained while it runs.
 
 use super::model::{ModelArgs, explainer};
+use super::record::RecordArgs;
 use super::view::ViewArgs;
-use super::{INTERRUPTED, SUCCESS, print_stages, say};
+use super::{FAILURE, SUCCESS, print_stages, say};
 use crate::cam::methods;
 use crate::clock::SystemClock;
 use crate::model::Info;
 use crate::overlay::Look;
 use crate::pipeline::live::{self, Controls, View};
+use crate::pipeline::recorder::Plan;
 use crate::pipeline::report::{Report, TimesReport};
 use crate::pipeline::screen::{Screen, Settings};
 use crate::pipeline::stats::Rate;
-use crate::shutdown::Shutdown;
 use crate::source::{self, CameraRequest, SourceSpec};
 use crate::target::Selector;
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;
-use std::process;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,8 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 #[derive(Args, Debug)]
 pub struct Live {
-    /// Camera (0, /dev/video0), picture, folder of pictures, demo, demo:mjpeg, demo:yuyv
+    /// Camera (0, /dev/video0), picture, folder of pictures, video, rtsp:// or http:// address,
+    /// standard input (-, as Y4M), demo, demo:mjpeg, demo:yuyv
     /// [default: the first camera, or the demo where there is none]
     #[arg(short, long, value_name = "SOURCE", verbatim_doc_comment)]
     source: Option<String>,
@@ -40,8 +41,11 @@ pub struct Live {
     /// Frames per second asked of the camera
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     fps: Option<u32>,
+    /// Begin a video anew at its end
+    #[arg(long = "loop")]
+    again: bool,
     /// Opacity of full heat, 0 to 1
-    #[arg(long, value_name = "X", default_value_t = Look::default().opacity, value_parser = parse_share)]
+    #[arg(long, value_name = "X", default_value_t = Look::default().opacity, value_parser = super::parse_share)]
     opacity: f32,
     /// Mirror the picture
     #[arg(long)]
@@ -52,6 +56,8 @@ pub struct Live {
     /// Folder for snapshots (key s)
     #[arg(long, value_name = "DIR", default_value = "snapshots")]
     snapshots: PathBuf,
+    #[command(flatten)]
+    recording: RecordArgs,
     /// Print the times of the stages at the end
     #[arg(long)]
     stats: bool,
@@ -69,29 +75,38 @@ pub struct Live {
 impl Live {
     pub fn run(self, start: Instant) -> anyhow::Result<u8> {
         let method = methods::find(&self.view.method)?;
-        let shutdown = Shutdown::new();
-        stop_on_signals(&shutdown)?;
+        let shutdown = super::film::stop_on_signals()?;
         let clock = Arc::new(SystemClock::new());
         // The source first: it answers at once, the model takes a moment.
         let request = CameraRequest {
             width: self.size.map(|(width, _)| width),
             height: self.size.map(|(_, height)| height),
             fps: self.fps,
+            again: self.again,
         };
-        let source = source::open(&self.source()?, &request, clock.clone(), shutdown.clone())?;
+        let spec = self.source()?;
+        let destination = self.recording.destination()?;
+        let source = source::open(&spec, &request, clock.clone(), shutdown.clone())?;
+        let named = self.source.clone().unwrap_or_else(|| source.name());
         let engines = self.model.engines()?;
         let locked = self.view.target(&engines[0].info)?;
         let explainer = explainer(engines, Selector::new(locked))?.following();
         let (info, coinciding) = (explainer.info().clone(), explainer.coinciding());
+        let recordings = self.recording.plan(destination, named, self.model.facts(&explainer)?);
         let controls = Controls { method, locked, frozen: None };
-        let stages = live::run(source, explainer, controls, clock, shutdown, |view| match self.headless {
-            true => self.headless(view, &info),
-            false => self.window(view, &info, coinciding, start),
+        let screen = Screen::new(&info, self.settings(coinciding, start, recordings));
+        let mut whole = true;
+        let stages = live::run(source, explainer, controls, clock, shutdown, |view| {
+            whole = match self.headless {
+                true => self.headless(view, &info, screen)?,
+                false => screen.run(view, "gradcam")?,
+            };
+            Ok(())
         })?;
         if self.stats {
             print_stages(&mut std::io::stderr().lock(), &stages)?;
         }
-        Ok(SUCCESS)
+        Ok(if whole { SUCCESS } else { FAILURE })
     }
 
     fn source(&self) -> anyhow::Result<SourceSpec> {
@@ -104,13 +119,7 @@ impl Live {
         }))
     }
 
-    fn window(
-        &self,
-        view: View,
-        info: &Info,
-        coinciding: Vec<Vec<&'static str>>,
-        start: Instant,
-    ) -> anyhow::Result<()> {
+    fn settings(&self, coinciding: Vec<Vec<&'static str>>, start: Instant, recordings: Plan) -> Settings {
         let look = Look {
             colormap: self.view.colormap,
             opacity: self.opacity,
@@ -119,16 +128,25 @@ impl Live {
             ..Look::default()
         };
         let (sync, snapshots, roi) = (self.sync, self.snapshots.clone(), self.view.roi);
-        let settings = Settings { look, sync, snapshots, roi, coinciding, start };
-        Screen::new(info, settings).run(view, "gradcam")
+        let recording = self.recording.record.is_some();
+        Settings { look, sync, snapshots, roi, coinciding, start, recordings, recording, say }
     }
 
-    fn headless(&self, view: View, info: &Info) -> anyhow::Result<()> {
+    /// Returns whether all recordings are whole.
+    fn headless(&self, mut view: View, info: &Info, mut screen: Screen) -> anyhow::Result<bool> {
+        let recording = self.recording.record.is_some();
+        screen.begin()?;
         let mut explained = 0;
         let mut network = Rate::default();
         let mut said = view.now();
         while !view.ended() && self.frames.is_none_or(|frames| explained < frames) {
-            let Some(result) = view.explained(Duration::from_millis(100)) else { continue };
+            // With a recording it is the frames that set the pace.
+            let patience = if recording { Duration::ZERO } else { Duration::from_millis(100) };
+            let result = view.explained(patience);
+            if recording {
+                screen.step(&mut view, Duration::from_millis(20));
+            }
+            let Some(result) = result else { continue };
             explained += 1;
             let now = view.now();
             network.tick(now);
@@ -145,23 +163,10 @@ impl Live {
                 let (network, camera) = (network.per_second(now), view.camera_fps());
                 say(&format!("{target} {score:.2}, network {network:.1} fps, camera {camera:.1} fps"));
             }
+            if recording {
+                screen.take(result, &view);
+            }
         }
-        Ok(())
+        Ok(screen.end())
     }
-}
-
-/// The first signal asks for the end, a second one does not wait for it.
-fn stop_on_signals(shutdown: &Shutdown) -> anyhow::Result<()> {
-    let shutdown = shutdown.clone();
-    ctrlc::set_handler(move || {
-        if !shutdown.request() {
-            process::exit(INTERRUPTED);
-        }
-    })?;
-    Ok(())
-}
-
-fn parse_share(text: &str) -> Result<f32, String> {
-    let share = text.parse::<f32>().ok().filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or("expected a number from 0 to 1".to_owned())
 }

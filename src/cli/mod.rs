@@ -3,10 +3,13 @@
 mod bench;
 mod devices;
 mod explain;
+mod film;
 mod export;
 mod inspect;
 mod live;
 mod model;
+mod record;
+mod replay;
 mod view;
 
 use crate::error::Error;
@@ -14,6 +17,7 @@ use crate::pipeline::stats::{Percentiles, Stages};
 use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Everything went well.
 pub const SUCCESS: u8 = 0;
@@ -40,8 +44,10 @@ struct Cli {
 enum Command {
     /// Explain a camera, pictures or the demo, live in a window
     Live(live::Live),
-    /// Explain pictures: overlay, raw map and numbers for each
+    /// Explain pictures (overlay, raw map and numbers for each) or a video
     Explain(explain::Explain),
+    /// Draw a recording anew from its maps, with another look and without the model
+    Replay(replay::Replay),
     /// Write the gradient head of a classifier into one ONNX file with it
     Export(export::Export),
     /// Show the layers of a classifier, and the target layer and why
@@ -59,12 +65,38 @@ fn parse_size(text: &str) -> Result<(u32, u32), String> {
     sides.filter(|(width, height)| *width > 0 && *height > 0).ok_or("expected WIDTHxHEIGHT, such as 640x480".to_owned())
 }
 
+fn parse_share(text: &str) -> Result<f32, String> {
+    let share = text.parse::<f32>().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or("expected a number from 0 to 1".to_owned())
+}
+
+/// In hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Parses `90`, `30s`, `10min`, `1h` (seconds where there is no unit).
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let seconds = match unit.trim() {
+        "ms" => 1e-3,
+        "" | "s" => 1.0,
+        "min" | "m" => 60.0,
+        "h" => 3600.0,
+        _ => 0.0,
+    };
+    let duration = number.parse().ok().and_then(|number: f64| Duration::try_from_secs_f64(number * seconds).ok());
+    duration.filter(|duration| !duration.is_zero()).ok_or("expected a time such as 30s, 10min or 1h".to_owned())
+}
+
 /// Runs the program on its command line. `start` is when it started.
 pub fn run(start: std::time::Instant) -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command.unwrap_or(Command::Live(cli.live)) {
         Command::Live(command) => command.run(start),
         Command::Explain(command) => command.run(),
+        Command::Replay(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Devices(command) => command.run(),
@@ -125,4 +157,25 @@ fn print_stages(out: &mut impl Write, stages: &Stages) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_options_have_one_name() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        for (text, seconds) in [("90", Some(90.0)), ("30s", Some(30.0)), ("1.5 min", Some(90.0)), ("2h", Some(7200.0))]
+        {
+            assert_eq!(parse_duration(text).ok().map(|time| time.as_secs_f64()), seconds, "{text}");
+        }
+        for text in ["", "0s", "-1s", "10 days", "s", "1e9999"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
 }

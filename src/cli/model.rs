@@ -4,11 +4,13 @@ use super::say;
 use crate::cam::null;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::logbook::ModelFacts;
 use crate::model::metadata::{ColourOrder, Resize, Wish};
 use crate::model::{DEFAULT_MODEL, DEFAULT_MODEL_NAME, Info, Model, Options, labels};
 use crate::pipeline::explainer::Explainer;
 use crate::target::Selector;
 use clap::Args;
+use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
@@ -109,12 +111,27 @@ impl OptionArgs {
 }
 
 impl ModelArgs {
-    /// The model, compiled, once for each of the layers that are named with commas between them.
-    pub fn engines(&self) -> Result<Vec<Engine>> {
-        let (file, bytes) = match &self.model {
+    /// The file's name and content.
+    fn bytes(&self) -> Result<(String, Cow<'static, [u8]>)> {
+        Ok(match &self.model {
             Some(path) => (path.display().to_string(), Cow::Owned(read(path)?)),
             None => (DEFAULT_MODEL_NAME.to_owned(), Cow::Borrowed(DEFAULT_MODEL)),
-        };
+        })
+    }
+
+    /// What a recording says of the model.
+    pub fn facts(&self, explainer: &Explainer) -> Result<ModelFacts> {
+        let (file, bytes) = self.bytes()?;
+        let sha256 = super::hex(&Sha256::digest(&bytes));
+        let Info { preprocessing, probabilities, layer, .. } = explainer.info().clone();
+        let names = |group: Vec<&str>| group.into_iter().map(str::to_owned).collect();
+        let coinciding = explainer.coinciding().into_iter().map(names).collect();
+        Ok(ModelFacts { file, sha256, layer: layer.wire, preprocessing, probabilities, coinciding })
+    }
+
+    /// The model, compiled, once for each of the layers that are named with commas between them.
+    pub fn engines(&self) -> Result<Vec<Engine>> {
+        let (file, bytes) = self.bytes()?;
         let options = self.options.options()?;
         let names: Vec<Option<String>> = match &options.layer {
             Some(names) => names.split(',').map(|name| Some(name.trim().to_owned())).collect(),

@@ -63,7 +63,10 @@ fn raw_to_rgb(raw: &RawFrame, rgb: &mut Vec<u8>) -> Result<(), BrokenFrame> {
         PixelFormat::Rgb8 => width * height * 3,
         PixelFormat::Yuyv => width * height * 2,
         PixelFormat::Nv12 => width * height + 2 * width.div_ceil(2) * height.div_ceil(2),
-        PixelFormat::Grey => width * height,
+        PixelFormat::Grey | PixelFormat::Luma => width * height,
+        PixelFormat::Planar { across, down } => {
+            width * height + 2 * width.div_ceil(usize::from(across)) * height.div_ceil(usize::from(down))
+        }
         PixelFormat::Mjpeg => unreachable!("JPEG is decoded by its own module"),
     };
     let Some(data) = raw.data.get(..needed) else {
@@ -74,6 +77,10 @@ fn raw_to_rgb(raw: &RawFrame, rgb: &mut Vec<u8>) -> Result<(), BrokenFrame> {
         PixelFormat::Yuyv => yuv::yuyv(data, width, rgb),
         PixelFormat::Nv12 => yuv::nv12(data, width, height, rgb),
         PixelFormat::Grey => yuv::grey(data, rgb),
+        PixelFormat::Luma => yuv::luma(data, rgb),
+        PixelFormat::Planar { across, down } => {
+            yuv::planar(data, (width, height), (usize::from(across), usize::from(down)), rgb);
+        }
         _ => rgb.copy_from_slice(data),
     }
     Ok(())

@@ -84,6 +84,32 @@ pub fn nv12(data: &[u8], width: usize, height: usize, rgb: &mut [u8]) {
     }
 }
 
+/// `data`: a plane of Y with `size` (width, height), then planes of U and V, whose values hold for `block` (across, down)
+/// pixels each.
+pub fn planar(data: &[u8], size: (usize, usize), block: (usize, usize), rgb: &mut [u8]) {
+    let (width, across) = (size.0, size.0.div_ceil(block.0));
+    let (luma, chroma) = data.split_at(width * size.1);
+    let (blue, red) = chroma.split_at(across * size.1.div_ceil(block.1));
+    for (y, (luma, rgb)) in luma.chunks_exact(width).zip(rgb.chunks_exact_mut(width * 3)).enumerate() {
+        let row = y / block.1 * across;
+        let blocks = luma.chunks(block.0).zip(rgb.chunks_mut(block.0 * 3));
+        for ((luma, rgb), (u, v)) in blocks.zip(blue[row..].iter().zip(&red[row..])) {
+            let chroma = Chroma::new(*u, *v);
+            for (&y, rgb) in luma.iter().zip(rgb.chunks_exact_mut(3)) {
+                chroma.write(y, rgb);
+            }
+        }
+    }
+}
+
+/// Luma of limited range.
+pub fn luma(data: &[u8], rgb: &mut [u8]) {
+    let chroma = Chroma::new(128, 128);
+    for (&y, rgb) in data.iter().zip(rgb.chunks_exact_mut(3)) {
+        chroma.write(y, rgb);
+    }
+}
+
 /// Luma of full range, as V4L2 defines GREY.
 pub fn grey(data: &[u8], rgb: &mut [u8]) {
     for (&y, rgb) in data.iter().zip(rgb.chunks_exact_mut(3)) {
@@ -133,6 +159,29 @@ mod tests {
         yuyv(&data, 3, &mut rgb);
         assert_eq!(rgb[6..9], reference(120, 70, 200));
         assert_eq!(rgb[9..12], reference(50, 128, 128));
+    }
+
+    #[test]
+    fn planes_of_any_sampling_give_each_pixel_its_block() {
+        let (width, height) = (3_usize, 3_usize);
+        let luma: [u8; 9] = [20, 40, 60, 80, 100, 120, 140, 160, 180];
+        for (across, down) in [(1, 1), (2, 1), (2, 2)] {
+            let columns = width.div_ceil(across);
+            let blocks = columns * height.div_ceil(down);
+            let blue: Vec<u8> = (0..blocks).map(|at| 100 + 5 * at as u8).collect();
+            let red: Vec<u8> = (0..blocks).map(|at| 150 + 5 * at as u8).collect();
+            let data = [&luma[..], &blue, &red].concat();
+            let mut rgb = [0; 27];
+            planar(&data, (width, height), (across, down), &mut rgb);
+            for at in 0..9 {
+                let block = at / 3 / down * columns + at % 3 / across;
+                assert_eq!(
+                    rgb[at * 3..at * 3 + 3],
+                    reference(luma[at], blue[block], red[block]),
+                    "{across}x{down} {at}"
+                );
+            }
+        }
     }
 
     #[test]

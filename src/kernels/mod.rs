@@ -18,6 +18,7 @@ pub mod normalize;
 pub mod maps;
 pub mod upsample;
 pub mod blend;
+pub mod yuv420;
 
 use simd::Simd;
 

@@ -4,10 +4,10 @@ use super::forms;
 use crate::error::{Error, Result, guarded};
 use crate::onnx::graph::{Fact, Facts};
 use crate::onnx::{ElementType, Graph, MAX_ELEMENTS, MAX_RANK, Tensor, to_proto};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use tract_onnx::prelude::{Tensor as Value, *};
-use tract_onnx::tract_hir::infer::{Factoid, InferenceModelExt};
-use tract_onnx::tract_hir::internal::DimLike;
+use tract_onnx::tract_hir::infer::{Factoid, InferenceModel};
+use tract_onnx::tract_hir::internal::{DimLike, bail};
 
 /// Replaces what is computed from constants and shapes alone by its value (an exporter writes the shape arithmetic of a
 /// flatten, say, as nodes), and tells what the wires carry. The inputs of the graph have fixed shapes.
@@ -21,6 +21,14 @@ pub fn fold(graph: &mut Graph) -> Result<Facts> {
         facts.entry(name.clone()).or_insert_with(|| Fact { kind: tensor.kind, shape: tensor.shape.clone() });
     }
     forms::check(graph, &facts)?;
+    for node in &graph.nodes {
+        if let Some(at) = node.outputs.iter().filter_map(|wire| values.get(wire)).find_map(Tensor::broken_element) {
+            let (op, label) = (&node.op, node.label());
+            let reason =
+                format!("node `{label}` ({op}) makes a value that is not a number of constants (element {at})");
+            return Err(Error::model(&graph.file, reason));
+        }
+    }
     let known = |wire: &String| wire.is_empty() || values.contains_key(wire);
     graph.nodes.retain(|node| node.op == "Constant" || !node.outputs.iter().all(known));
     let made = graph.producers();
@@ -57,17 +65,12 @@ fn analyse(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
     let (facts, mut values) = analyse_plain(&plain)?;
     for node in graph.nodes.iter().filter(|node| NORMS.contains(&node.op.as_str())) {
         let rank = node.input(0).and_then(|wire| facts.get(wire)).map_or(0, |fact| fact.shape.len() as i64);
-        let (op, label, inputs) = (&node.op, node.label(), node.inputs.iter().filter(|wire| !wire.is_empty()).count());
-        let needed = if op == "BatchNormalization" { 5 } else { 2 };
-        if inputs < needed {
-            let reason = format!("node `{label}` ({op}) has {inputs} of its {needed} inputs");
-            return Err(Error::model(&graph.file, reason));
-        }
-        let fits = match op.as_str() {
+        let fits = match node.op.as_str() {
             "BatchNormalization" => rank >= 2,
             _ => (-rank..rank).contains(&node.int("axis").unwrap_or(-1)),
         };
         if !fits {
+            let (op, label) = (&node.op, node.label());
             let reason = format!("node `{label}` ({op}) reads a wire of {rank} axes");
             return Err(Error::model(&graph.file, reason));
         }
@@ -79,7 +82,7 @@ fn analyse(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
 fn analyse_plain(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
     let analysed = guarded(|| -> TractResult<_> {
         let mut model = tract_onnx::onnx().model_for_proto_model(&to_proto(graph))?;
-        model.analyse(false)?;
+        infer_shapes(graph, &mut model)?;
         Ok(model)
     });
     let model = analysed.map_err(|reason| Error::model(&graph.file, format!("its shapes do not fit: {reason}")))?;
@@ -124,6 +127,44 @@ fn analyse_plain(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
     }
     transposed_convolutions(graph, &facts)?;
     Ok((facts, values))
+}
+
+/// tract's own analysis, with a look at every shape as soon as it is found: sides that cannot be broadcast against each other
+/// become an expression there, which doubles with each node that reads it. As the inputs have fixed shapes, and the
+/// operators of the allow-list make tensors of no other sizes, every known side is a number where the shapes fit.
+fn infer_shapes(graph: &Graph, model: &mut InferenceModel) -> TractResult<()> {
+    let mut waiting: BTreeSet<usize> = (0..model.nodes.len()).collect();
+    while let Some(at) = waiting.pop_first() {
+        let (inputs, outputs) = model.node_facts(at)?;
+        let [inputs, outputs] = [inputs, outputs].map(|facts| facts.into_iter().cloned().collect::<TVec<_>>());
+        let node = &mut model.nodes[at];
+        let name = node.name.clone();
+        let place = || {
+            let op = graph.nodes.iter().find(|known| known.label() == name).map_or("constant", |known| &known.op);
+            format!("node `{name}` ({op})")
+        };
+        let found = node.op.infer(inputs.iter().collect(), outputs.iter().collect(), tvec!());
+        let (found_inputs, found_outputs, _) = found.map_err(|error| error.context(place()))?;
+        let made = (0..).map(|slot| OutletId::new(at, slot));
+        let found: Vec<_> =
+            node.inputs.iter().copied().chain(made).zip(found_inputs.into_iter().chain(found_outputs)).collect();
+        for (outlet, found) in found {
+            let known = model.outlet_fact(outlet)?;
+            let fact = known.unify(&found).map_err(|error| error.context(place()))?;
+            if fact == *known {
+                continue;
+            }
+            if fact.shape.dims().any(|side| side.concretize().is_some_and(|side| side.to_i64().is_err())) {
+                bail!("{}: its inputs cannot be broadcast against each other", place());
+            }
+            model.set_outlet_fact(outlet, fact)?;
+            let maker = &model.nodes[outlet.node];
+            waiting.extend(maker.outputs[outlet.slot].successors.iter().map(|reader| reader.node));
+            waiting.insert(maker.id);
+            waiting.remove(&at);
+        }
+    }
+    Ok(())
 }
 
 /// tract makes all products of a transposed convolution at once, before it adds them up and cuts the border off.

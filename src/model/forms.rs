@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::onnx::Graph;
-use crate::onnx::graph::{Attribute, Facts, Node, Tensor};
+use crate::onnx::graph::{Attribute, ElementType, Facts, Node, Tensor};
 use std::collections::HashMap;
 
 type Outcome = std::result::Result<(), String>;
@@ -14,7 +14,7 @@ type Outcome = std::result::Result<(), String>;
 pub(super) fn check(graph: &Graph, facts: &Facts) -> Result<()> {
     let producers = graph.producers();
     for node in &graph.nodes {
-        let found = match node.op.as_str() {
+        let form = match node.op.as_str() {
             "Pad" => pad(graph, node),
             "BatchNormalization" => batch_normalization(node),
             "Split" => split(graph, node, facts),
@@ -22,7 +22,7 @@ pub(super) fn check(graph: &Graph, facts: &Facts) -> Result<()> {
             op if op.starts_with("Reduce") => reduce(graph, node),
             _ => Ok(()),
         };
-        found.map_err(|reason| Error::UnsupportedOperator {
+        types(graph, node, facts).and(form).map_err(|reason| Error::UnsupportedOperator {
             file: graph.file.clone(),
             node: node.label().to_owned(),
             operator: node.op.clone(),
@@ -30,6 +30,41 @@ pub(super) fn check(graph: &Graph, facts: &Facts) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// Operators whose inputs hold elements of one type by the ONNX specification, and which inputs where it is not all.
+const ONE_TYPE: [(&[&str], &[usize]); 7] = [
+    (&["Add", "Concat", "Div", "Max", "Mean", "Min", "Mod", "Mul", "PRelu", "Sub", "Sum"], &[]),
+    (&["Conv", "ConvTranspose", "Einsum", "Gemm", "MatMul"], &[]),
+    (&["And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Or", "Xor"], &[]),
+    (&["BatchNormalization", "GroupNormalization", "InstanceNormalization", "LayerNormalization"], &[]),
+    (&["Clip"], &[]),
+    (&["Where"], &[1, 2]),
+    (&["DequantizeLinear", "Pad"], &[0, 2]),
+];
+
+/// Operators that read truth values only, and how many of their inputs.
+const TRUTHS: [(&[&str], usize); 2] = [(&["And", "Not", "Or", "Xor"], 2), (&["Where"], 1)];
+
+/// The engine brings what is of several types to a common one, or takes numbers for truth values.
+fn types(graph: &Graph, node: &Node, facts: &Facts) -> Outcome {
+    let kind = |wire: &str| facts.get(wire).map(|fact| fact.kind).or(graph.constant(wire).map(|tensor| tensor.kind));
+    let typed: Vec<(usize, &String, ElementType)> =
+        node.inputs.iter().enumerate().filter_map(|(at, wire)| Some((at, wire, kind(wire)?))).collect();
+    let listed = |ops: &[&str]| ops.contains(&node.op.as_str());
+    if let Some((_, which)) = ONE_TYPE.iter().find(|(ops, _)| listed(ops)) {
+        let mut alike = typed.iter().filter(|(at, ..)| which.is_empty() || which.contains(at));
+        if let Some((_, first, kind)) = alike.next()
+            && let Some((_, other, another)) = alike.find(|(.., another)| another != kind)
+        {
+            return Err(format!("its inputs `{first}` ({kind:?}) and `{other}` ({another:?}) are of different types"));
+        }
+    }
+    let truths = TRUTHS.iter().find(|(ops, _)| listed(ops)).map_or(0, |(_, count)| *count);
+    match typed.iter().find(|(at, _, kind)| *at < truths && *kind != ElementType::Bool) {
+        Some((_, wire, kind)) => Err(format!("its input `{wire}` holds {kind:?} values, not truth values")),
+        None => Ok(()),
+    }
 }
 
 /// With a value among the inputs the engine takes any border for a constant one, and a negative width for a huge one.

@@ -70,6 +70,28 @@ impl Tensor {
             _ => self.to_i64(),
         }
     }
+
+    /// The first element that weights cannot have. A constant of ±infinity is a legal bound (of Clip, say); among many
+    /// values it is damage.
+    pub fn broken_element(&self) -> Option<usize> {
+        let broken = |value: f64| value.is_nan() || (self.shape.len() > 1 && value.is_infinite());
+        match self.kind {
+            ElementType::F32 => {
+                self.bytes.as_chunks().0.iter().position(|chunk| broken(f32::from_le_bytes(*chunk).into()))
+            }
+            ElementType::F64 => self.bytes.as_chunks().0.iter().position(|chunk| broken(f64::from_le_bytes(*chunk))),
+            // An exponent of ones is an infinity, or with any other bit no number.
+            ElementType::F16 => {
+                let half = |chunk: &[u8; 2]| match u16::from_le_bytes(*chunk) & 0x7fff {
+                    0x7c00 => f64::INFINITY,
+                    bits if bits > 0x7c00 => f64::NAN,
+                    _ => 0.0,
+                };
+                self.bytes.as_chunks().0.iter().position(|chunk| broken(half(chunk)))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// An attribute's value.

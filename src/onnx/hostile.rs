@@ -2,7 +2,7 @@
 //! only looks for shapes, before anybody can see how large they are.
 
 use super::graph::{Attribute, Graph, Node, Tensor};
-use super::{MAX_ELEMENTS, MAX_RANK, attributes, computed, windows};
+use super::{MAX_ELEMENTS, MAX_RANK, arity, attributes, computed, windows};
 
 /// What image classifiers are made of. Other operators are not tried: some that tract knows can be made to take all
 /// memory by a file of a few bytes.
@@ -130,6 +130,7 @@ pub(super) fn check(graph: &Graph) -> Outcome<()> {
             let (label, op, outputs) = (node.label(), &node.op, node.outputs.len());
             return Err(format!("node `{label}` ({op}) has {outputs} outputs, at most {MAX_OUTPUTS} are supported"));
         }
+        arity::check(graph, node)?;
         declared_size(graph, node)?;
         windows::check(graph, node)?;
         attributes::check(graph, node)?;
@@ -151,6 +152,10 @@ pub(super) fn declared_size(graph: &Graph, node: &Node) -> Outcome<Option<usize>
             "node `{label}` ({op}) makes a tensor of {} axes, at most {MAX_RANK} are supported",
             shape.len()
         ));
+    }
+    if let Some(side) = shape.iter().find(|side| **side < -1) {
+        let (label, op) = (node.label(), &node.op);
+        return Err(format!("node `{label}` ({op}) makes a tensor with a side of {side}"));
     }
     // −1 and 0 stand for sides that are taken from elsewhere.
     let sides = shape.iter().filter(|side| **side > 0).map(|side| usize::try_from(*side).unwrap_or(usize::MAX));

@@ -3,6 +3,7 @@
 
 pub mod graph;
 pub mod read;
+mod arity;
 mod attributes;
 mod computed;
 mod windows;

@@ -1,6 +1,6 @@
 //! What must hold before an inference engine sees a graph: engines may panic on graphs that are put together wrongly.
 
-use super::graph::{ElementType, Graph};
+use super::graph::Graph;
 use super::{MAX_NODES, hostile, ranks};
 use std::collections::{HashMap, HashSet};
 
@@ -125,11 +125,8 @@ fn sort(graph: &mut Graph) -> Outcome<()> {
 }
 
 fn weights_are_finite(graph: &Graph) -> Outcome<()> {
-    for (name, tensor) in graph.initializers.iter().filter(|(_, tensor)| tensor.kind == ElementType::F32) {
-        let (chunks, _) = tensor.bytes.as_chunks();
-        // A constant of ±infinity is a legal bound (of Clip, say); among many values it is damage.
-        let broken = |value: f32| value.is_nan() || (tensor.shape.len() > 1 && value.is_infinite());
-        if let Some(at) = chunks.iter().position(|chunk| broken(f32::from_le_bytes(*chunk))) {
+    for (name, tensor) in &graph.initializers {
+        if let Some(at) = tensor.broken_element() {
             return Err(format!("weights `{name}` hold a value that is not a number (element {at})"));
         }
     }

@@ -14,14 +14,25 @@ pub struct Canvas {
 
 impl Canvas {
     /// Gives the canvas a size. What it shows is undefined until it is drawn.
-    pub(crate) fn resize(&mut self, width: usize, height: usize) {
+    pub fn resize(&mut self, width: usize, height: usize) {
         (self.width, self.height) = (width, height);
         self.pixels.resize(width * height, 0);
     }
 
     /// 3 bytes a pixel: red, green, blue, as the encoders want them.
     pub fn to_rgb(&self) -> Vec<u8> {
-        self.pixels.iter().flat_map(|pixel| pixel.to_be_bytes().into_iter().skip(1)).collect()
+        let mut rgb = Vec::new();
+        self.write_rgb(&mut rgb);
+        rgb
+    }
+
+    /// The same, into memory that is used again.
+    pub fn write_rgb(&self, rgb: &mut Vec<u8>) {
+        rgb.resize(self.pixels.len() * 3, 0);
+        for (rgb, pixel) in rgb.as_chunks_mut::<3>().0.iter_mut().zip(&self.pixels) {
+            let [_, red, green, blue] = pixel.to_be_bytes();
+            *rgb = [red, green, blue];
+        }
     }
 
     /// Part of row `y` from `x` to `x + width`; empty where it lies outside. All shapes are clipped here.

@@ -5,7 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 /// How heat becomes colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Colormap {
     /// Mikhailov, "Turbo, an improved rainbow colormap for visualization", 2019.
     #[default]

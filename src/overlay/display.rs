@@ -23,7 +23,9 @@ pub fn draw(hud: &Hud, look: &Look, colours: &[[u8; 3]; 256], text: &mut Text, c
     if hud.target.is_some() && look.heat {
         legend(&mut pen, hud, look, colours);
     }
-    status(&mut pen, hud);
+    if hud.state != State::Film {
+        status(&mut pen, hud);
+    }
     if let State::Lost { reason } = &hud.state {
         lost(&mut pen, reason);
     }
@@ -33,6 +35,27 @@ pub fn draw(hud: &Hud, look: &Look, colours: &[[u8; 3]; 256], text: &mut Text, c
     if let Some(note) = &hud.note {
         message(&mut pen, note);
     }
+}
+
+/// Below the state: that the view is recorded, for how long, and what the recording has lost.
+pub fn recording(elapsed: Duration, dropped: u64, text: &mut Text, canvas: &mut Canvas) {
+    let mut pen = Pen::new(text, canvas);
+    let (margin, height, dot) = (pen.px(10.0), pen.px(24.0), pen.px(10.0));
+    let seconds = elapsed.as_secs();
+    let mut words = format!("{}:{:02}", seconds / 60, seconds % 60);
+    if seconds >= 3600 {
+        words = format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    }
+    if dropped > 0 {
+        words += &format!("  {dropped} lost");
+    }
+    let width = pen.width(&words, BODY) + dot + pen.px(26.0);
+    let x = pen.canvas.width as i32 - margin - width;
+    let panel = Area { x, y: margin + height + pen.px(6.0), width, height };
+    pen.panel(panel);
+    let mark = Area { x: panel.x + pen.px(10.0), y: panel.y + (height - dot) / 2, width: dot, height: dot };
+    pen.canvas.round(mark, dot / 2, [235, 40, 40], 1.0);
+    pen.line(Area { x: mark.x + dot + pen.px(6.0), ..panel }, &words, BODY, WHITE, Align::Left);
 }
 
 /// Top left: the target, the best classes with bars, method, layer, and the drop test where there is one.
@@ -116,6 +139,8 @@ fn feet(hud: &Hud) -> impl Iterator<Item = String> {
 /// Top right: whether the picture moves.
 fn state(pen: &mut Pen, state: &State) {
     let (words, colour) = match state {
+        // A film is neither live nor lost.
+        State::Film => return,
         State::Live => ("live", GREEN),
         State::Frozen => ("frozen", AMBER),
         State::Lost { .. } => ("no signal", RED),
@@ -156,7 +181,7 @@ fn legend(pen: &mut Pen, hud: &Hud, look: &Look, colours: &[[u8; 3]; 256]) {
     for row in 0..bar.height {
         let step = 255 - row * 255 / (bar.height - 1).max(1);
         let heat = if look.signed { (step as f32 - 127.5).abs() / 127.5 } else { step as f32 / 255.0 };
-        let tint = Tint::new(colours[step as usize], presence(heat));
+        let tint = Tint::new(colours[step as usize], presence(heat, look));
         pen.canvas.fill(Area { y: bar.y + row, height: 1, ..bar }, tint);
     }
     let low = if look.signed { -hud.scale } else { 0.0 };

@@ -10,7 +10,10 @@ use crate::kernels::upsample::Upsample;
 use std::ops::Range;
 
 /// The opacity of heat 0 to 1, before `look.opacity` and the gate: cold parts stay clear.
-pub fn presence(heat: f32) -> f32 {
+pub fn presence(heat: f32, look: &Look) -> f32 {
+    if heat < look.threshold {
+        return 0.0;
+    }
     let t = ((heat - 0.12) / 0.54).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
 }
@@ -107,7 +110,7 @@ impl Heat {
         }
         self.tints = std::array::from_fn(|step| {
             let heat = if look.signed { (step as f32 - 128.0).abs() / 127.0 } else { step as f32 / 255.0 };
-            Tint::new(self.colours[step], strength * presence(heat))
+            Tint::new(self.colours[step], strength * presence(heat, look))
         });
         let (steps, offset) = if look.signed { (127.0, 128.0) } else { (255.0, 0.0) };
         let limit = |value: &f32| value.clamp(if look.signed { -map.scale } else { 0.0 }, map.scale);

@@ -3,7 +3,7 @@
 use super::canvas::Area;
 use super::pen::{AMBER, Align, BODY, Pen, WHITE};
 
-const KEYS: [(&str, &str); 12] = [
+const KEYS: [(&str, &str); 13] = [
     ("space", "freeze the picture"),
     ("1 2 3", "explain and lock that class"),
     ("0", "unlock: follow the best class"),
@@ -14,6 +14,7 @@ const KEYS: [(&str, &str); 12] = [
     ("n", "negative evidence on or off"),
     ("f", "mirror the picture"),
     ("s", "save a snapshot"),
+    ("r", "record, or stop recording"),
     ("h", "close this list"),
     ("q  Esc", "quit"),
 ];

@@ -10,6 +10,8 @@ pub enum State {
     #[default]
     Live,
     Frozen,
+    /// Frames of a file that are drawn into another: there are no rates to tell.
+    Film,
     /// No frames come. The last picture greys and the reason stands in the middle.
     Lost {
         reason: String,

@@ -20,19 +20,23 @@ use crate::kernels::Isa;
 use crate::kernels::blend::{Tint, blend, copy, fade, wash};
 use heat::{Heat, Seen, presence};
 use picture::Picture;
+use std::time::Duration;
 use text::Text;
 
 /// What the network did not see keeps this much of its light.
 const UNSEEN: f32 = 0.4;
 
 /// How a heat map is shown.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Look {
     pub colormap: Colormap,
     /// 0 to 1: opacity of full heat where the gate is open.
     pub opacity: f32,
     /// Whether heat is shown at all.
     pub heat: bool,
+    /// 0 to 1: share of full heat below which nothing is drawn.
+    #[serde(default)]
+    pub threshold: f32,
     /// Left and right swapped, as in a mirror.
     pub flip: bool,
     /// What speaks against the class is shown too, in blue; red speaks for it. The colour map is not used. Maps whose
@@ -42,7 +46,7 @@ pub struct Look {
 
 impl Default for Look {
     fn default() -> Look {
-        Look { colormap: Colormap::default(), opacity: 0.65, heat: true, flip: false, signed: false }
+        Look { colormap: Colormap::default(), opacity: 0.65, heat: true, threshold: 0.0, flip: false, signed: false }
     }
 }
 
@@ -54,7 +58,7 @@ pub fn max_opacity(map: &HeatMap, look: &Look) -> f32 {
     }
     let hottest = map.values.iter().map(|value| if look.signed { value.abs() } else { *value }).fold(0.0, f32::max);
     let heat = if hottest > 0.0 { (hottest / map.scale).min(1.0) } else { 0.0 };
-    strength(map, look) * presence(heat)
+    strength(map, look) * presence(heat, look)
 }
 
 /// `look` as it is for a map.
@@ -84,6 +88,12 @@ impl Default for Overlay {
 impl Overlay {
     pub fn new() -> Overlay {
         Overlay { isa: Isa::best(), picture: Picture::default(), heat: Heat::new(), text: Text::new() }
+    }
+
+    /// Marks a canvas with a display as one that is recorded: a red dot, the time that has been recorded, and how many
+    /// pictures the recording has lost.
+    pub fn mark_recorded(&mut self, elapsed: Duration, dropped: u64, canvas: &mut Canvas) {
+        display::recording(elapsed, dropped, &mut self.text, canvas);
     }
 
     /// Draws `frame` with the heat of `map` over it, and the display if there is one. The canvas gets the frame's size;

@@ -1,8 +1,10 @@
 //! The wiring: what explains one frame, and a live run of it with its threads, slots and statistics.
 
 pub mod explainer;
+pub mod film;
 pub mod latest;
 pub mod live;
+pub mod recorder;
 pub mod report;
 pub mod screen;
 pub mod stats;

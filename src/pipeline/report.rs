@@ -6,6 +6,7 @@ use crate::cam::{HeatMap, Ranked, Unit};
 use crate::frame::Rect;
 use crate::model::Info;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The explanation of one frame.
@@ -108,6 +109,31 @@ impl TimesReport {
             Stage::Overlay => self.overlay = Some(ms),
             Stage::Show => {}
         }
+    }
+
+    /// Of times by name.
+    pub fn from_named(times: &BTreeMap<String, f64>) -> TimesReport {
+        let time = |name: &str| times.get(name).copied();
+        TimesReport {
+            decode: time("decode"),
+            preprocess: time("preprocess").unwrap_or_default(),
+            forward: time("forward").unwrap_or_default(),
+            heatmap: time("heatmap").unwrap_or_default(),
+            overlay: time("overlay"),
+        }
+    }
+
+    /// By name, without those that are not known.
+    pub fn named(&self) -> BTreeMap<String, f64> {
+        let TimesReport { decode, preprocess, forward, heatmap, overlay } = *self;
+        let known = [
+            ("decode", decode),
+            ("preprocess", Some(preprocess)),
+            ("forward", Some(forward)),
+            ("heatmap", Some(heatmap)),
+            ("overlay", overlay),
+        ];
+        known.into_iter().filter_map(|(name, ms)| Some((name.to_owned(), ms?))).collect()
     }
 }
 

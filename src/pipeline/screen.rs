@@ -1,11 +1,13 @@
 //! The live view: the newest frame with the newest map, and what the user does with it.
 
 use super::live::{Explained, View};
+use super::recorder::{Plan, Recorder};
 use super::report::{Report, TimesReport};
 use super::stats::{Rate, Stage};
 use crate::cam::HeatMap;
 use crate::cam::methods;
 use crate::frame::{Frame, Rect};
+use crate::logbook;
 use crate::model::Info;
 use crate::overlay::{Canvas, Hud, Look, Overlay, State};
 use crate::sink::window::{Key, Window};
@@ -36,6 +38,11 @@ pub struct Settings {
     pub coinciding: Vec<Vec<&'static str>>,
     /// When the program started: the log tells how long the first map took.
     pub start: Instant,
+    /// How recordings are to be, and whether one begins at once.
+    pub recordings: Plan,
+    pub recording: bool,
+    /// Tells the user a line.
+    pub say: fn(&str),
 }
 
 /// What the view shows and has been told.
@@ -51,6 +58,15 @@ pub struct Screen<'a> {
     hud: Hud,
     network: Rate,
     note_until: Duration,
+    recorder: Option<Recorder>,
+    /// One that writes its end while the view goes on.
+    closing: Option<Recorder>,
+    /// Whether a recording was begun before.
+    recorded_before: bool,
+    /// Number of the last frame that was recorded, and when it was.
+    recorded: Option<(u64, Duration)>,
+    /// Whether a recording broke off.
+    broken_off: bool,
     /// Something changed that is not on the canvas yet.
     stale: bool,
     drawn: Duration,
@@ -71,25 +87,33 @@ impl<'a> Screen<'a> {
             hud,
             network: Rate::default(),
             note_until: Duration::ZERO,
+            recorder: None,
+            closing: None,
+            recorded_before: false,
+            recorded: None,
+            broken_off: false,
             stale: true,
             drawn: Duration::ZERO,
         }
     }
 
-    /// Shows the run until the user or the run ends it.
+    /// Shows the run until the user or the run ends it. Returns whether all recordings are whole.
     ///
     /// # Errors
-    /// [`crate::Error::Device`] where there is no display.
-    pub fn run(mut self, mut view: View, title: &str) -> anyhow::Result<()> {
+    /// [`crate::Error::Device`] where there is no display; [`crate::Error::Output`] where a recording that was asked for
+    /// cannot begin.
+    pub fn run(mut self, mut view: View, title: &str) -> anyhow::Result<bool> {
         // A camera may take its time; the demo and pictures are there at once.
         self.frame = view.frame(FIRST_FRAME);
         self.draw(&view);
         let mut window = Window::open(title, self.canvas.width, self.canvas.height)?;
+        self.begin()?;
         while window.is_open() && !view.ended() {
             self.update(&mut view);
             let now = view.now();
             if self.stale || now.saturating_sub(self.drawn) >= IDLE {
                 self.draw(&view);
+                self.record(&view);
                 self.show(&mut window, &view)?;
                 self.drawn = now;
                 self.stale = false;
@@ -98,32 +122,50 @@ impl<'a> Screen<'a> {
             }
             for key in window.keys() {
                 if key == Key::Quit {
-                    return Ok(());
+                    return Ok(self.end());
                 }
                 self.obey(key, &view);
             }
         }
-        Ok(())
+        Ok(self.end())
+    }
+
+    /// Begins the recording that was asked for from the start.
+    ///
+    /// # Errors
+    /// [`crate::Error::Output`]
+    pub fn begin(&mut self) -> crate::Result<()> {
+        if self.settings.recording { self.start_recording() } else { Ok(()) }
+    }
+
+    /// Without a window: draws and records the newest frame, for which it waits at most `timeout`.
+    pub fn step(&mut self, view: &mut View, timeout: Duration) {
+        let newest = view.frame(timeout);
+        if !self.settings.sync && newest.is_some() {
+            self.frame = newest;
+            self.stale = true;
+        }
+        let now = view.now();
+        if self.frame.is_some() && (self.stale || now.saturating_sub(self.drawn) >= IDLE) {
+            self.draw(view);
+            self.record(view);
+            self.drawn = now;
+            self.stale = false;
+        }
+    }
+
+    /// Closes recordings. Returns whether all are whole.
+    pub fn end(&mut self) -> bool {
+        for recorder in [self.closing.take(), self.recorder.take()].into_iter().flatten() {
+            self.closed(recorder);
+        }
+        !self.broken_off
     }
 
     /// Takes what is new.
     fn update(&mut self, view: &mut View) {
         while let Some(explained) = view.explained(Duration::ZERO) {
-            if self.network.is_new() {
-                log::info!("first map {} ms after the start", self.settings.start.elapsed().as_millis());
-            }
-            self.network.tick(view.now());
-            // The inference may have been at work on another frame when the picture was frozen.
-            let frozen = self.hud.state == State::Frozen;
-            if frozen && !self.frame.as_ref().is_some_and(|frame| Arc::ptr_eq(frame, &explained.frame)) {
-                continue;
-            }
-            self.hud.describe(&explained.map);
-            if self.settings.sync {
-                self.frame = Some(Arc::clone(&explained.frame));
-            }
-            self.explained = Some(explained);
-            self.stale = true;
+            self.take(explained, view);
         }
         let newest = view.frame(Duration::from_millis(5));
         if !self.settings.sync && self.hud.state != State::Frozen && newest.is_some() {
@@ -134,6 +176,28 @@ impl<'a> Screen<'a> {
             self.hud.note = None;
             self.stale = true;
         }
+    }
+
+    /// Takes an explained frame.
+    pub fn take(&mut self, explained: Explained, view: &View) {
+        if self.network.is_new() {
+            log::info!("first map {} ms after the start", self.settings.start.elapsed().as_millis());
+        }
+        self.network.tick(view.now());
+        // The inference may have been at work on another frame when the picture was frozen.
+        let frozen = self.hud.state == State::Frozen;
+        if frozen && !self.frame.as_ref().is_some_and(|frame| Arc::ptr_eq(frame, &explained.frame)) {
+            return;
+        }
+        self.hud.describe(&explained.map);
+        if self.settings.sync {
+            self.frame = Some(Arc::clone(&explained.frame));
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.explained(logged(&explained, &self.settings.look));
+        }
+        self.explained = Some(explained);
+        self.stale = true;
     }
 
     fn draw(&mut self, view: &View) {
@@ -158,6 +222,83 @@ impl<'a> Screen<'a> {
         let start = Instant::now();
         self.overlay.draw(frame, map, &self.settings.look, Some(hud), &mut self.canvas);
         view.record(Stage::Overlay, start.elapsed());
+    }
+
+    /// Hands what was drawn to the recorder: each frame once, and while none comes the canvas now and then.
+    fn record(&mut self, view: &View) {
+        if self.closing.as_ref().is_some_and(Recorder::has_ended)
+            && let Some(recorder) = self.closing.take()
+        {
+            let said = self.closed(recorder);
+            self.note(&said, view);
+        }
+        if self.recorder.as_ref().is_some_and(Recorder::has_ended)
+            && let Some(recorder) = self.recorder.take()
+        {
+            let said = self.closed(recorder);
+            self.note(&said, view);
+        }
+        let (Some(recorder), Some(frame)) = (&mut self.recorder, &self.frame) else { return };
+        let (last, at) = self.recorded.unwrap_or((u64::MAX, Duration::ZERO));
+        let moves = self.hud.state == State::Live;
+        let time = if moves { frame.time } else { view.now() };
+        if (moves && last != frame.number) || (!moves && time.saturating_sub(at) >= IDLE) || self.recorded.is_none() {
+            recorder.take(&self.canvas, frame, &self.settings.look, time, false);
+            self.recorded = Some((frame.number, time));
+        }
+        let progress = recorder.progress();
+        self.overlay.mark_recorded(progress.elapsed, progress.dropped, &mut self.canvas);
+    }
+
+    fn start_recording(&mut self) -> crate::Result<()> {
+        let plan = self.settings.recordings.clone();
+        let size = (self.canvas.width.max(1), self.canvas.height.max(1));
+        let mut recorder = Recorder::start(plan, self.recorded_before, size)?;
+        // The map that is on the view belongs to the first picture.
+        if let Some(explained) = &self.explained {
+            recorder.explained(logged(explained, &self.settings.look));
+        }
+        self.recorder = Some(recorder);
+        self.recorded_before = true;
+        self.recorded = None;
+        Ok(())
+    }
+
+    /// The key: begins, or ends without waiting for the files to be closed.
+    fn toggle_recording(&mut self, view: &View) {
+        match self.recorder.take() {
+            Some(mut recorder) => {
+                recorder.close();
+                self.closing = Some(recorder);
+            }
+            // Two at a time would share the disk and the processor for nothing.
+            None if self.closing.is_some() => self.note("the last recording is still being closed", view),
+            None => {
+                if let Err(error) = self.start_recording() {
+                    self.note(&error.to_string(), view);
+                }
+            }
+        }
+    }
+
+    /// Waits for a recorder and says how it went.
+    fn closed(&mut self, recorder: Recorder) -> String {
+        let progress = recorder.join();
+        let said = match progress.failed {
+            Some(reason) => {
+                self.broken_off = true;
+                reason
+            }
+            None => format!(
+                "recorded {}: {:.1} s, {} frames, {} lost",
+                progress.path.display(),
+                progress.elapsed.as_secs_f64(),
+                progress.frames,
+                progress.dropped
+            ),
+        };
+        (self.settings.say)(&format!("gradcam: {said}"));
+        said
     }
 
     fn show(&mut self, window: &mut Window, view: &View) -> anyhow::Result<()> {
@@ -194,6 +335,7 @@ impl<'a> Screen<'a> {
             }
             Key::Flip => look.flip = !look.flip,
             Key::Snapshot => self.snapshot(view),
+            Key::Record => self.toggle_recording(view),
         }
         self.stale = true;
     }
@@ -245,4 +387,11 @@ impl<'a> Screen<'a> {
         self.hud.note = Some(text.to_owned());
         self.note_until = view.now() + NOTE;
     }
+}
+
+/// What a logbook says of an explained frame.
+fn logged(explained: &Explained, look: &Look) -> logbook::Explained {
+    let mut times = TimesReport::default();
+    explained.times.iter().for_each(|(stage, duration)| times.add(*stage, *duration));
+    logbook::Explained { map: explained.map.clone(), look: *look, times_ms: times.named() }
 }

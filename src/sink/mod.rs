@@ -3,6 +3,7 @@
 pub mod files;
 pub mod window;
 pub mod snapshot;
+pub mod record;
 
 use crate::cam::HeatMap;
 use crate::error::Result;

@@ -42,6 +42,8 @@ pub enum Key {
     Snapshot,
     /// `f`: left and right swapped.
     Flip,
+    /// `r`: recording begins or ends.
+    Record,
 }
 
 impl Key {
@@ -60,6 +62,7 @@ impl Key {
             'n' => Key::Signed,
             's' => Key::Snapshot,
             'f' => Key::Flip,
+            'r' => Key::Record,
             _ => return None,
         })
     }

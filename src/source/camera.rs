@@ -150,7 +150,7 @@ fn frame_format(format: PixelFormat) -> Option<FrameFormat> {
         PixelFormat::Yuyv => Some(FrameFormat::YUYV),
         PixelFormat::Nv12 => Some(FrameFormat::NV12),
         PixelFormat::Grey => Some(FrameFormat::GRAY),
-        PixelFormat::Rgb8 => None,
+        PixelFormat::Luma | PixelFormat::Planar { .. } | PixelFormat::Rgb8 => None,
     }
 }
 

@@ -54,6 +54,8 @@ pub fn format_name(format: PixelFormat) -> &'static str {
         PixelFormat::Yuyv => "YUYV",
         PixelFormat::Nv12 => "NV12",
         PixelFormat::Grey => "GREY",
+        PixelFormat::Luma => "Y8",
+        PixelFormat::Planar { .. } => "planar YUV",
     }
 }
 
@@ -77,7 +79,7 @@ pub fn ranked(formats: &[FormatInfo], request: &CameraRequest) -> Vec<Mode> {
             PixelFormat::Yuyv => [2, 0][usize::from(raw)],
             PixelFormat::Nv12 => 1,
             PixelFormat::Mjpeg => [0, 2][usize::from(raw)],
-            PixelFormat::Grey | PixelFormat::Rgb8 => 3,
+            _ => 3,
         };
         let grey = mode.format == PixelFormat::Grey;
         (grey, apart, fps.saturating_sub(mode.fps), preference, mode.fps)
@@ -107,7 +109,8 @@ mod tests {
     }
 
     fn best(formats: &[FormatInfo], width: u32, height: u32, fps: u32) -> String {
-        let request = CameraRequest { width: Some(width), height: Some(height), fps: Some(fps) };
+        let request =
+            CameraRequest { width: Some(width), height: Some(height), fps: Some(fps), ..CameraRequest::default() };
         ranked(formats, &request).first().map(Mode::to_string).unwrap_or_default()
     }
 

@@ -34,6 +34,16 @@ pub fn load(path: &Path) -> Result<Frame> {
     Ok(Frame { width, height, rgb: picture.into_raw(), ..Frame::default() })
 }
 
+/// Whether a file is to be read as a picture: by its content, or else by its name.
+pub fn is_picture(path: &Path) -> bool {
+    let named = path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)));
+    let known = || {
+        let format = ImageReader::open(path).ok()?.with_guessed_format().ok()?.format()?;
+        ENDINGS.contains(format.extensions_str().first()?).then_some(())
+    };
+    named || (path.is_file() && known().is_some())
+}
+
 /// The pictures of a folder by the endings of their names, sorted by name; hidden files and sub-folders are left out.
 ///
 /// # Errors

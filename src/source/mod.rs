@@ -1,5 +1,6 @@
 //! Where frames come from. A source is named by one string: `0` or `/dev/video0` (camera), `photo.jpg`, `folder/`,
-//! `demo` (a simulated camera; `demo:mjpeg` and `demo:yuyv` deliver what such a camera would).
+//! `clip.mp4`, `rtsp://…` or `http://…`, `-` (Y4M on standard input), `demo` (a simulated camera; `demo:mjpeg` and
+//! `demo:yuyv` deliver what such a camera would).
 //!
 //! A camera is three layers, each tested without one: `camera` (nokhwa, which blocks) inside `watchdog` (a thread that
 //! can be woken) inside `reconnect` (lost and found again).
@@ -7,12 +8,16 @@
 mod camera;
 pub mod demo;
 mod devices;
+pub mod feed;
+pub mod ffmpeg;
 pub mod image;
 pub mod pictures;
 pub mod reconnect;
 #[cfg(target_os = "linux")]
 mod v4l2;
+pub mod video;
 pub mod watchdog;
+pub mod y4m;
 
 pub use devices::{DeviceInfo, FormatInfo, Mode, format_name};
 
@@ -57,6 +62,11 @@ pub enum SourceSpec {
     Camera(CameraId),
     Picture(PathBuf),
     Folder(PathBuf),
+    Video(PathBuf),
+    /// An address.
+    Network(String),
+    /// Y4M on standard input.
+    Pipe,
     Demo(demo::Format),
 }
 
@@ -69,7 +79,7 @@ pub enum CameraId {
     Path(PathBuf),
 }
 
-/// What is asked of a camera. It gets what is closest among what the camera offers.
+/// What is asked of a camera, and of a video. It gets what is closest among what the camera offers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CameraRequest {
     /// Pixels; 640 x 480 unless asked otherwise.
@@ -77,6 +87,8 @@ pub struct CameraRequest {
     pub height: Option<u32>,
     /// Frames per second, 30 unless asked otherwise.
     pub fps: Option<u32>,
+    /// A video begins anew at its end.
+    pub again: bool,
 }
 
 impl CameraRequest {
@@ -119,13 +131,17 @@ impl FromStr for SourceSpec {
             Ok(SourceSpec::Camera(CameraId::Path(path.into())))
         } else if path.is_dir() {
             Ok(SourceSpec::Folder(path.into()))
+        } else if text == "-" {
+            Ok(SourceSpec::Pipe)
+        } else if ffmpeg::is_network(text) {
+            Ok(SourceSpec::Network(text.to_owned()))
         } else if path.exists() {
-            Ok(SourceSpec::Picture(path.into()))
+            Ok(if image::is_picture(path) { SourceSpec::Picture(path.into()) } else { SourceSpec::Video(path.into()) })
         } else {
             Err(Error::input(
                 text,
                 "no such file or folder (a source is a camera such as `0` or `/dev/video0`, a picture, a folder of \
-                 pictures, or `demo`)",
+                 pictures, a video, an address such as rtsp://…, `-` for Y4M on standard input, or `demo`)",
             ))
         }
     }
@@ -146,6 +162,18 @@ pub fn open(
         SourceSpec::Camera(id) => camera::source(id, request, clock, shutdown),
         SourceSpec::Picture(path) => Ok(Box::new(pictures::Pictures::one(path, clock, shutdown)?)),
         SourceSpec::Folder(path) => Ok(Box::new(pictures::Pictures::folder(path, clock, shutdown)?)),
+        SourceSpec::Video(path) => {
+            Ok(Box::new(video::Video::file(path, video::Pace::Real(clock), request.again, shutdown)?))
+        }
+        SourceSpec::Pipe => Ok(Box::new(video::Video::pipe(video::Pace::Real(clock), shutdown)?)),
+        SourceSpec::Network(address) => {
+            let (name, address, of_streams) = (address.clone(), address.clone(), clock.clone());
+            let open = move || {
+                let stream = ffmpeg::Stream::start(&address).map_err(|error| error.to_string())?;
+                Ok(Box::new(ffmpeg::Live { stream, clock: of_streams.clone() }) as Box<dyn reconnect::Device>)
+            };
+            Ok(Box::new(reconnect::Reconnect::new(name, open, clock, shutdown)))
+        }
         SourceSpec::Demo(format) => Ok(Box::new(demo::Demo::new(*format, demo::Pace::Camera { clock, shutdown }))),
     }
 }

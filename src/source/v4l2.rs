@@ -76,7 +76,7 @@ fn fourcc(format: PixelFormat) -> Option<FourCC> {
         PixelFormat::Mjpeg => Some(FourCC::new(b"MJPG")),
         PixelFormat::Yuyv => Some(FourCC::new(b"YUYV")),
         PixelFormat::Nv12 => Some(FourCC::new(b"NV12")),
-        PixelFormat::Grey | PixelFormat::Rgb8 => None,
+        PixelFormat::Grey | PixelFormat::Luma | PixelFormat::Planar { .. } | PixelFormat::Rgb8 => None,
     }
 }
 

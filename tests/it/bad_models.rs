@@ -300,7 +300,7 @@ fn operators_used_in_ways_that_have_no_meaning() {
         pooled().node("Flatten", &["pooled"], "flat", &[]).with("w", &[3, 3], &[1.0; 9]).with("b", &[3], &[0.0; 3]);
     let gemm = gemm.node("Gemm", &["flat", "w", "b", "features"], "scores", &[]).bytes(3);
     let layer = Options { layer: Some("features".to_owned()), ..Options::default() };
-    refused(&gemm, &layer, &["node_scores", "Gemm", "three inputs"]);
+    refused(&gemm, &layer, &["node_scores", "Gemm", "4 inputs instead of 2 to 3"]);
     let clip = pooled().node("Clip", &["pooled"], "bent", &[("min", Attribute::Float(0.0))]);
     let clip = clip.node("Flatten", &["bent"], "scores", &[]).bytes(3);
     refused(&clip, &layer, &["node_bent", "Clip", "operator set 11"]);
@@ -401,7 +401,7 @@ fn a_head_that_makes_the_graph_too_long_to_be_read_again() {
 #[test]
 fn a_layer_norm_without_its_scale() {
     let normed = sound().node("LayerNormalization", &["warm"], "normed", &[]);
-    says(&reaching_the_scores(normed, "normed"), &["node_normed", "LayerNormalization", "1 of its 2 inputs"]);
+    says(&reaching_the_scores(normed, "normed"), &["node_normed", "LayerNormalization", "1 inputs instead of 2 to 3"]);
 }
 
 #[test]
@@ -411,4 +411,91 @@ fn attributes_that_are_not_numbers() {
         let bent = sound().node(op, &["warm"], "bent", &attributes);
         says(&reaching_the_scores(bent, "bent"), &["node_bent", op, name, "not a number"]);
     }
+}
+
+#[test]
+fn nodes_with_too_few_or_too_many_inputs_or_outputs() {
+    let wires = |count: usize| vec!["warm"; count];
+    let with = |opset: i64, op: &str, inputs: &[&str], outputs: &[&str]| {
+        let mut builder = sound().node_with_outputs(op, inputs, outputs, &[]);
+        builder.graph.opset = opset;
+        builder.bytes(4)
+    };
+    for (opset, op, count, needed) in [
+        (13, "Relu", 0, "1"),
+        (13, "Relu", 2, "1"),
+        (13, "Mul", 1, "2"),
+        (13, "Mul", 3, "2"),
+        (13, "Where", 2, "3"),
+        (13, "Concat", 0, "1 or more"),
+        (13, "Constant", 1, "0"),
+        (13, "BatchNormalization", 4, "5"),
+        // What is an attribute in one operator set is an input in another.
+        (17, "ReduceMean", 2, "1"),
+        (18, "ReduceMean", 3, "1 to 2"),
+        (9, "Slice", 3, "1"),
+        (10, "Slice", 2, "3 to 5"),
+        (10, "Clip", 3, "1"),
+        (12, "Unsqueeze", 2, "1"),
+        (13, "Unsqueeze", 1, "2"),
+        (9, "Gemm", 2, "3"),
+    ] {
+        let text = format!("{count} inputs instead of {needed}");
+        says(&with(opset, op, &wires(count), &["odd"]), &["node_odd", op, &text]);
+    }
+    says(&with(13, "Mul", &["", "warm"], &["odd"]), &["node_odd", "Mul", "input number 0"]);
+    says(&with(13, "Relu", &["warm"], &["odd", "more"]), &["node_odd", "Relu", "2 outputs instead of 1"]);
+    says(&with(13, "MaxPool", &["warm"], &["odd", "more", "most"]), &["node_odd", "3 outputs instead of 1 to 2"]);
+}
+
+#[test]
+fn sides_that_cannot_be_broadcast_in_a_long_graph() {
+    // 3 against 4: the engine wrote this down as an expression, which each of the 200 nodes behind it doubled.
+    let mut row = sound().with("three", &[3], &[1.0; 3]).node("Mul", &["warm", "three"], "step0", &[]);
+    for step in 0..200 {
+        let wire = format!("step{step}");
+        row = row.node("Mul", &[&wire, &wire], &format!("step{}", step + 1), &[]);
+    }
+    says(&reaching_the_scores(row, "step200"), &["node_step0", "Mul", "broadcast"]);
+}
+
+#[test]
+fn inputs_of_different_types() {
+    let builder = || {
+        let truth = Tensor { kind: ElementType::Bool, shape: vec![1], bytes: vec![1].into() };
+        let mut builder = sound().with_integers("number", &[2]).with("float", &[1], &[2.0]);
+        builder.constant("truth", truth);
+        builder
+    };
+    for (op, inputs, words) in [
+        ("Mul", &["warm", "number"][..], &["F32", "I64"][..]),
+        ("PRelu", &["warm", "number"], &["F32", "I64"]),
+        ("PRelu", &["warm", "truth"], &["F32", "Bool"]),
+        ("Max", &["warm", "float", "number"], &["F32", "I64"]),
+        ("Clip", &["warm", "", "number"], &["F32", "I64"]),
+        ("Where", &["truth", "warm", "number"], &["F32", "I64"]),
+        ("Where", &["warm", "warm", "warm"], &["F32", "Bool"]),
+        ("Or", &["warm", "warm"], &["F32", "truth values"]),
+    ] {
+        let built = builder().node(op, inputs, "mixed", &[]).node("Cast", &["mixed"], "cast", &[("to", Int(1))]);
+        let words = [words, &["node_mixed", op]].concat();
+        says(&reaching_the_scores(built, "cast"), &words);
+    }
+}
+
+#[test]
+fn values_that_are_computed_and_are_not_numbers() {
+    // The mean of a tensor with a side of negative length, and 0 / 0.
+    let wide = sound().with("spot", &[1, 1], &[1.0]).with_integers("to", &[4, i64::MIN]);
+    let wide = wide.node("Expand", &["spot", "to"], "wide", &[]);
+    says(&reaching_the_scores(wide, "wide"), &["node_wide", "Expand", "side of -9223372036854775808"]);
+    let zero = sound().with("zero", &[1], &[0.0]).node("Div", &["zero", "zero"], "nothing", &[]);
+    says(&reaching_the_scores(zero, "nothing"), &["node_nothing", "Div", "not a number", "constants"]);
+    // Halves become floats when they are read: 0x7e00 is none.
+    let half = broken(|graph| {
+        let bytes = [0u16, 0x7e00].repeat(6).iter().flat_map(|half| half.to_le_bytes()).collect::<Vec<u8>>();
+        let tensor = Tensor { kind: ElementType::F16, shape: vec![3, 4], bytes: bytes.into() };
+        graph.initializers.insert("w".to_owned(), tensor);
+    });
+    says(&half, &["weights `w`", "not a number (element 1)"]);
 }

@@ -25,6 +25,8 @@ mod overlay_snapshot;
 mod pipeline;
 mod preprocess_reference;
 mod random_graphs;
+mod films;
+mod recording;
 mod reference;
 mod source_demo;
 mod source_pictures;

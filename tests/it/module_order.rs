@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// In the order of `lib.rs`; the ones for all first.
 const FOR_ALL: [&str; 4] = ["error", "clock", "shutdown", "frame"];
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "kernels",
     "onnx",
     "autodiff",
@@ -16,16 +16,18 @@ const ORDER: [&str; 14] = [
     "engine",
     "cam",
     "overlay",
+    "logbook",
     "sink",
     "pipeline",
     "cli",
 ];
 /// What only these modules (or files) may know.
-const KNOWN_IN: [(&str, &[&str]); 5] = [
+const KNOWN_IN: [(&str, &[&str]); 6] = [
     ("tract_onnx::pb", &["onnx"]),
     ("tract_onnx::prelude", &["engine", "model"]),
     ("nokhwa", &["source/camera.rs"]),
     ("minifb", &["sink/window.rs"]),
+    ("openh264", &["sink/record/encoder.rs"]),
     ("prost", &["onnx"]),
 ];
 

@@ -44,12 +44,8 @@ fn clip(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Res
     let x = &node.inputs[0];
     let mut gradient = gradient.to_owned();
     // The bounds were attributes before opset 11; since then they are optional inputs. The other form has no meaning.
-    let as_inputs = emitter.opset() >= 11;
-    if as_inputs && (node.float("min").is_some() || node.float("max").is_some()) {
+    if emitter.opset() >= 11 && (node.float("min").is_some() || node.float("max").is_some()) {
         return Err("its bounds are attributes, which they are only before operator set 11".into());
-    }
-    if !as_inputs && node.inputs.len() > 1 {
-        return Err("its bounds are inputs, which they are only from operator set 11 on".into());
     }
     for (bound, index, op) in [("min", 1, "Greater"), ("max", 2, "Less")] {
         let wire = match (node.input(index), node.float(bound)) {

@@ -26,8 +26,7 @@ fn gemm(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Res
         (0, true, _) => product(emitter, b, b_transposed, gradient, true, alpha),
         (1, _, false) => product(emitter, a, !a_transposed, gradient, false, alpha),
         (1, _, true) => product(emitter, gradient, true, a, a_transposed, alpha),
-        (3.., ..) => Err("it has more than three inputs".into()),
-        (2, ..) => {
+        _ => {
             let beta = node.float("beta").unwrap_or(1.0);
             let shape = emitter.shape(gradient)?;
             let beta = emitter.scalar("beta", beta);

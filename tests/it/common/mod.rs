@@ -3,6 +3,7 @@
 pub mod display;
 pub mod evaluate;
 pub mod graphs;
+pub mod mp4;
 pub mod onnxruntime;
 pub mod program;
 
