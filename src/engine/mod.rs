@@ -23,10 +23,9 @@ use tract_onnx::prelude::*;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Backend {
     /// Our own operators where they know what to do, and tract's for the rest.
+    #[default]
     Fused,
     /// tract alone.
-    // The default for as long as the plain interpreter runs the regions.
-    #[default]
     Tract,
 }
 
@@ -110,7 +109,7 @@ impl Engine {
     pub fn with_backend(model: &Model, threads: usize, backend: Backend) -> Result<Engine> {
         let executor = if threads > 1 { Executor::multithread(threads) } else { Executor::SingleThread };
         let parts = &model.parts;
-        let plan = |graph: &Graph| Plan::new(graph, backend, &executor, threads);
+        let plan = |graph: &Graph| Plan::new(graph, backend, &executor);
         let mut head = plan(&parts.head)?;
         let mut stored_head_error = None;
         if let Some(stored) = &model.stored_head {

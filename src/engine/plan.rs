@@ -19,13 +19,13 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Compiles `graph`, whose inputs have fixed shapes, for `threads` threads.
-    pub fn new(graph: &Graph, backend: Backend, executor: &Executor, threads: usize) -> Result<Plan> {
+    /// Compiles `graph`, whose inputs have fixed shapes, for the threads of `executor`.
+    pub fn new(graph: &Graph, backend: Backend, executor: &Executor) -> Result<Plan> {
         let compile = || -> TractResult<_> {
             let mut model = tract_onnx::onnx().model_for_proto_model(&to_proto(graph))?.into_typed()?;
             left_constant::rewrite(&mut model)?;
             let (model, fusion) = match backend {
-                Backend::Fused => fused::fuse(model, threads).map(|(model, fusion)| (model, Some(fusion)))?,
+                Backend::Fused => fused::fuse(model, executor).map(|(model, fusion)| (model, Some(fusion)))?,
                 Backend::Tract => (model, None),
             };
             Ok((model.into_optimized()?.into_runnable()?.spawn()?, fusion))

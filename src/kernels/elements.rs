@@ -207,14 +207,7 @@ pub fn mean(isa: Isa, arena: &Arena, rows: &[usize], step: usize, columns: usize
 }
 
 #[inline(always)]
-unsafe fn mean_of<S: Simd>(
-    arena: &Arena,
-    rows: &[usize],
-    step: usize,
-    columns: usize,
-    bias: &[f32],
-    target: &Target,
-) {
+unsafe fn mean_of<S: Simd>(arena: &Arena, rows: &[usize], step: usize, columns: usize, bias: &[f32], target: &Target) {
     let base = arena.at(0, 0);
     let share = 1.0 / (rows.len() * columns).max(1) as f32;
     for lane in (0..bias.len()).step_by(S::LANES) {

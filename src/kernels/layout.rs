@@ -60,7 +60,13 @@ pub fn clear(arena: &Arena, at: usize, floats: usize) {
 ///
 /// # Panics
 /// Where it reaches beyond the arena.
-pub fn copy_channels(arena: &Arena, [from, from_step]: [usize; 2], [to, to_step]: [usize; 2], pixels: usize, channels: usize) {
+pub fn copy_channels(
+    arena: &Arena,
+    [from, from_step]: [usize; 2],
+    [to, to_step]: [usize; 2],
+    pixels: usize,
+    channels: usize,
+) {
     if pixels == 0 {
         return;
     }

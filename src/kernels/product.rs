@@ -49,13 +49,9 @@ impl Packed {
         self.vectors.div_ceil(WIDE)
     }
 
-    /// Floats of weights.
-    pub fn len(&self) -> usize {
-        self.weights.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.weights.is_empty()
+    /// Factors of a pixel.
+    pub fn depth(&self) -> usize {
+        self.depth
     }
 }
 

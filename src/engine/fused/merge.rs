@@ -257,7 +257,7 @@ fn does_nothing_else(step: &Step) -> bool {
 }
 
 /// The values that a step reads. The same one is counted twice where it is read as two.
-fn reads(step: &Step) -> Vec<Value> {
+pub(super) fn reads(step: &Step) -> Vec<Value> {
     let mut values = match &step.work {
         Work::Dense { input, .. }
         | Work::Depthwise { input, .. }

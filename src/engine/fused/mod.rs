@@ -8,13 +8,20 @@
 //! ```
 
 mod absorb;
+mod cache;
+mod chain;
 mod constants;
+mod load;
 mod lower;
+mod memory;
 mod merge;
+#[cfg(test)]
 mod naive;
 mod op;
 mod program;
 mod region;
+mod run;
+mod schedule;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +30,7 @@ use op::FusedRegion;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tract_linalg::multithread::Executor;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::InletId;
 
@@ -44,7 +52,7 @@ pub struct Unfused {
 }
 
 /// Replaces the regions of a model that was not decluttered yet: later, 1×1 convolutions are products over other axes.
-pub(super) fn fuse(mut model: TypedModel, threads: usize) -> TractResult<(TypedModel, Fusion)> {
+pub(super) fn fuse(mut model: TypedModel, executor: &Executor) -> TractResult<(TypedModel, Fusion)> {
     model.compact()?;
     let constants = Constants::of(&model)?;
     let (regions, others) = region::find(&model, &constants)?;
@@ -66,7 +74,8 @@ pub(super) fn fuse(mut model: TypedModel, threads: usize) -> TractResult<(TypedM
     for region in regions {
         let outputs: TVec<TypedFact> =
             region.outputs.iter().map(|outlet| Ok(model.outlet_fact(*outlet)?.clone())).collect::<TractResult<_>>()?;
-        let op = FusedRegion { program: Arc::new(region.program), outputs: outputs.clone(), threads };
+        let op =
+            FusedRegion { program: Arc::new(region.program), outputs: outputs.clone(), executor: executor.clone() };
         let name = model.unique_name("fused").into_owned();
         let node = model.add_node(name, op, outputs)?;
         for (slot, input) in region.inputs.iter().enumerate() {

@@ -11,7 +11,7 @@ pub struct Runner {
 }
 
 impl Runner {
-    pub fn new(program: &Program, _threads: usize) -> Runner {
+    pub fn new(program: &Program) -> Runner {
         let values = program.values.iter().map(|shape| vec![0.0; shape.cells() * shape.channels]).collect();
         Runner { program: program.clone(), values }
     }

@@ -1,8 +1,9 @@
 //! A region as an operator of tract.
 
-use super::naive::Runner;
 use super::program::Program;
+use super::run::Runner;
 use std::sync::Arc;
+use tract_linalg::multithread::Executor;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::*;
 
@@ -11,7 +12,7 @@ use tract_onnx::tract_core::internal::*;
 pub(super) struct FusedRegion {
     pub program: Arc<Program>,
     pub outputs: TVec<TypedFact>,
-    pub threads: usize,
+    pub executor: Executor,
 }
 
 impl PartialEq for FusedRegion {
@@ -43,7 +44,7 @@ impl EvalOp for FusedRegion {
 
     fn state(&self, _ctx: &EvalContext) -> TractResult<Option<Box<dyn OpState>>> {
         let kept = vec![Vec::new(); self.outputs.len()];
-        Ok(Some(Box::new(State { runner: Runner::new(&self.program, self.threads), kept })))
+        Ok(Some(Box::new(State { runner: Runner::new(&self.program, &self.executor), kept })))
     }
 }
 

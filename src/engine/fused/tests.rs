@@ -37,7 +37,7 @@ fn merged(steps: Vec<Step>, outputs: &[Value]) -> Program {
     let run = |program: &Program| -> Vec<Vec<f32>> {
         let mut results = vec![vec![0.0; 4]; outputs.len()];
         let mut views: Vec<&mut [f32]> = results.iter_mut().map(Vec::as_mut_slice).collect();
-        Runner::new(program, 1).run(&[&[1.0, 2.0, 3.0, -4.0]], &mut views);
+        Runner::new(program).run(&[&[1.0, 2.0, 3.0, -4.0]], &mut views);
         results
     };
     let mut short = program.clone();
@@ -60,7 +60,7 @@ fn the_plain_interpreter_by_hand() {
         steps: vec![mixed(0, 1), Step { activation: RELU, residual: Some(0), ..scale(1, Some([2.0, 3.0]), 2) }],
     };
     let (mut first, mut second) = ([0.0; 4], [0.0; 4]);
-    Runner::new(&program, 1).run(&[&[1.0, 2.0, 3.0, -4.0]], &mut [&mut first, &mut second]);
+    Runner::new(&program).run(&[&[1.0, 2.0, 3.0, -4.0]], &mut [&mut first, &mut second]);
     assert_eq!(first, [5.0, -1.0, -4.0, 4.0]);
     // relu(2·5) + 1, relu(−2) + 2, relu(−12) + 3, relu(12) − 4.
     assert_eq!(second, [11.0, 2.0, 3.0, 8.0]);
