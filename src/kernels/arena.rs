@@ -12,7 +12,7 @@ struct Line([f32; LINE]);
 /// Zeroed floats, aligned to cache lines, that kernels read and write by offsets: every offset is checked, once a row.
 ///
 /// Kernels on several threads may work in it at the same time. The plan that hands out the offsets must see to it that
-/// none writes what another reads or writes; see [`Arena::floats`].
+/// none writes what another reads or writes.
 pub struct Arena(Box<[UnsafeCell<Line>]>);
 
 // SAFETY: plain floats; who may touch which is the plan's business, as documented.
@@ -27,10 +27,6 @@ impl Arena {
         self.0.len() * LINE
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The first of `length` floats at `offset`.
     ///
     /// # Panics
@@ -40,22 +36,6 @@ impl Arena {
         assert!(offset <= self.len() && length <= self.len() - offset, "a plan beyond its memory");
         // SAFETY: just checked; lines follow each other without gaps.
         unsafe { self.0.as_ptr().cast::<f32>().cast_mut().add(offset) }
-    }
-
-    /// The floats, to write.
-    pub fn floats_mut(&mut self) -> &mut [f32] {
-        let length = self.len();
-        // SAFETY: lines of floats without gaps, borrowed as a whole.
-        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), length) }
-    }
-
-    /// `length` floats at `offset`.
-    ///
-    /// # Safety
-    /// Nobody writes them while the slice lives.
-    pub unsafe fn floats(&self, offset: usize, length: usize) -> &[f32] {
-        // SAFETY: `at` checks the bounds, the caller vouches for the rest.
-        unsafe { std::slice::from_raw_parts(self.at(offset, length), length) }
     }
 }
 

@@ -144,7 +144,7 @@ pub fn pool(isa: Isa, arena: &Arena, windows: &Windows, pixels: usize, bias: &[f
     if pixels == 0 {
         return;
     }
-    assert!(width % isa.lanes() == 0 && windows.columns > 0, "whole vectors of a picture");
+    assert!(width.is_multiple_of(isa.lanes()) && windows.columns > 0, "whole vectors of a picture");
     windows.rows.iter().for_each(|row| _ = arena.at(*row, (windows.columns - 1) * windows.step + width));
     target.check(arena, pixels, width);
     dispatch!(
@@ -194,7 +194,7 @@ unsafe fn pool_row<S: Simd>(arena: &Arena, windows: &Windows, pixels: usize, bia
 /// Where it reaches beyond the arena.
 pub fn mean(isa: Isa, arena: &Arena, rows: &[usize], step: usize, columns: usize, bias: &[f32], target: &Target) {
     let width = bias.len();
-    assert!(width % isa.lanes() == 0 && columns > 0, "whole vectors of a picture");
+    assert!(width.is_multiple_of(isa.lanes()) && columns > 0, "whole vectors of a picture");
     rows.iter().for_each(|row| _ = arena.at(*row, (columns - 1) * step + width));
     target.check(arena, 1, width);
     dispatch!(

@@ -71,7 +71,7 @@ unsafe fn exp<S: Simd>(x: S::Vector) -> S::Vector {
         let rest = S::fma(power, S::splat(-0.693_359_4), x);
         let rest = S::fma(power, S::splat(2.121_944_4e-4), rest);
         let mut sum = S::splat(1.987_569_1e-4);
-        for coefficient in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_1e-1] {
+        for coefficient in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5e-1] {
             sum = S::fma(sum, rest, S::splat(coefficient));
         }
         let sum = S::fma(S::mul(rest, rest), sum, S::add(rest, S::splat(1.0)));

@@ -5,13 +5,13 @@
 //! gives the same bits. Those of the network (`product` to `layout`) are written over [`simd::Simd`], fuse products with
 //! sums where the machine can, and keep their values in an [`arena::Arena`].
 
-pub mod simd;
-pub mod arena;
-pub mod finish;
-pub mod product;
-pub mod depthwise;
-pub mod elements;
-pub mod layout;
+pub(crate) mod simd;
+pub(crate) mod arena;
+pub(crate) mod finish;
+pub(crate) mod product;
+pub(crate) mod depthwise;
+pub(crate) mod elements;
+pub(crate) mod layout;
 
 pub mod resample;
 pub mod normalize;

@@ -23,6 +23,8 @@ mod region;
 mod run;
 mod schedule;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod tests;
 
 use constants::Constants;

@@ -216,7 +216,10 @@ impl<'p> Layout<'p> {
             _ => height,
         };
         let bands = |rows: Range<usize>| -> Vec<Band> {
-            rows.clone().step_by(band).map(|from| vec![from..(from + band).min(rows.end)]).collect()
+            rows.clone()
+                .step_by(band)
+                .map(|from| std::iter::once(from..(from + band).min(rows.end)).collect())
+                .collect()
         };
         let parts = loaded.parts();
         let many_weights = input.is_some_and(|(maps, _)| weights > maps.floats());
