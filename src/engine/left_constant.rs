@@ -1,12 +1,12 @@
-//! c − x and c / x behind a convolution, written so that tract computes them.
+//! c − x and c / x, written so that tract computes them, where c has a number for each channel of x.
 //!
-//! Where c has a number for each channel, tract 0.23.9 makes the operator part of the convolution's weights and bias, but
-//! subtracts from the bias only, and divides by each weight by itself. Sums and products become part of it rightly.
+//! Where x comes from a convolution, tract 0.23.9 makes the operator part of the convolution's weights and bias, but
+//! subtracts the bias only, and divides by each weight by itself. Sums and products become part of it rightly. x may also
+//! come from what becomes part of the convolution before.
 
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::InletId;
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
-use tract_onnx::tract_core::ops::cnn::Conv;
 use tract_onnx::tract_core::ops::math::{Add, Div, Mul, Sub, mul, recip};
 
 /// Writes c − x as c + (−1) · x, and c / x as c · (1 / x).
@@ -15,9 +15,11 @@ pub(super) fn rewrite(model: &mut TypedModel) -> TractResult<()> {
         let node = model.node(id);
         let Some(op) = node.op_as::<TypedBinOp>() else { continue };
         let subtracts = op.0.is::<Sub>();
-        let (true, [_, right]) = (subtracts || op.0.is::<Div>(), node.inputs.as_slice()) else { continue };
-        let (x, name) = (*right, node.name.clone());
-        if !model.node(x.node).op_is::<Conv>() || model.outlet_fact(x)?.datum_type != f32::datum_type() {
+        let (true, [c, x]) = (subtracts || op.0.is::<Div>(), node.inputs.as_slice()) else { continue };
+        let (c, x, name) = (model.outlet_fact(*c)?, *x, node.name.clone());
+        let fact = model.outlet_fact(x)?;
+        let by_channel = fact.rank() >= 3 && c.rank() == fact.rank() && c.shape.volume() == fact.shape[1];
+        if !by_channel || c.shape[1] != fact.shape[1] || fact.datum_type != f32::datum_type() {
             continue;
         }
         let changed = if subtracts {
