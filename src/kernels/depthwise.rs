@@ -1,6 +1,6 @@
 //! Depthwise convolutions over channels-last feature maps: each channel by itself, a vector of channels at a time.
 
-use super::arena::{Aligned, Arena};
+use super::arena::{Aligned, Arena, behind};
 use super::finish::{Finish, finish};
 use super::simd::Simd;
 use super::{Isa, dispatch};
@@ -172,13 +172,13 @@ unsafe fn pixels<S: Simd, const KERNEL: usize, const STRIDE: usize, const PIXELS
     unsafe {
         let mut sums = [S::load(row.bias); PIXELS];
         for (high, from) in row.rows.iter().enumerate() {
-            let from = row.base.add(from + pixel * STRIDE * depthwise.step + row.lane);
+            let from = row.base.add(behind(from + row.lane, pixel * STRIDE, depthwise.step));
             let weights: [S::Vector; KERNEL] =
-                std::array::from_fn(|wide| S::load(row.weights.add((high * KERNEL + wide) * S::LANES)));
+                std::array::from_fn(|wide| S::load(row.weights.add(behind(0, behind(wide, high, KERNEL), S::LANES))));
             if STRIDE == 1 {
                 // Each input once, for all windows that it is in.
                 for column in 0..PIXELS - 1 + KERNEL {
-                    let value = S::load(from.add(column * depthwise.step));
+                    let value = S::load(from.add(behind(0, column, depthwise.step)));
                     for (wide, weight) in weights.iter().enumerate() {
                         if column >= wide && column - wide < PIXELS {
                             sums[column - wide] = S::fma(value, *weight, sums[column - wide]);
@@ -188,7 +188,7 @@ unsafe fn pixels<S: Simd, const KERNEL: usize, const STRIDE: usize, const PIXELS
             } else {
                 for (wide, weight) in weights.iter().enumerate() {
                     for (pixel, sum) in sums.iter_mut().enumerate() {
-                        let value = S::load(from.add((pixel * STRIDE + wide) * depthwise.step));
+                        let value = S::load(from.add(behind(0, behind(wide, pixel, STRIDE), depthwise.step)));
                         *sum = S::fma(value, *weight, *sum);
                     }
                 }
@@ -213,8 +213,12 @@ unsafe fn any_windows<S: Simd>(arena: &Arena, depthwise: &Depthwise) {
                 let mut weights = row.weights;
                 for from in row.rows {
                     for column in 0..wide {
-                        let at = (pixel * depthwise.stride + column * depthwise.dilation) * depthwise.step;
-                        sum = S::fma(S::load(row.base.add(from + at + row.lane)), S::load(weights), sum);
+                        let column = behind(behind(0, pixel, depthwise.stride), column, depthwise.dilation);
+                        sum = S::fma(
+                            S::load(row.base.add(behind(from + row.lane, column, depthwise.step))),
+                            S::load(weights),
+                            sum,
+                        );
                         weights = weights.add(S::LANES);
                     }
                 }
@@ -237,7 +241,7 @@ unsafe fn store<S: Simd, const PIXELS: usize>(
         let residual = row.residual.map(|(at, step)| (row.base.add(at + pixel * step).cast_const(), step));
         let Some(bounds) = depthwise.finish.bounds() else {
             for (at, sum) in sums.into_iter().enumerate() {
-                S::store(to.add(at * depthwise.output_step), sum);
+                S::store(to.add(behind(0, at, depthwise.output_step)), sum);
             }
             return finish::<S>(&depthwise.finish, to, depthwise.output_step, residual, PIXELS, 1);
         };
@@ -245,10 +249,10 @@ unsafe fn store<S: Simd, const PIXELS: usize>(
         for (at, sum) in sums.into_iter().enumerate() {
             let mut value = S::min(S::max(sum, low), high);
             if let Some((residual, step)) = residual {
-                value = S::add(value, S::load(residual.add(at * step)));
+                value = S::add(value, S::load(residual.add(behind(0, at, step))));
                 value = S::min(S::max(value, last_low), last_high);
             }
-            S::store(to.add(at * depthwise.output_step), value);
+            S::store(to.add(behind(0, at, depthwise.output_step)), value);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One pixel after another: scales, gates, pools, means, channels picked.
 
-use super::arena::Arena;
+use super::arena::{Arena, behind};
 use super::finish::{Finish, finish};
 use super::simd::Simd;
 use super::{Isa, dispatch};
@@ -29,9 +29,10 @@ impl Target {
     unsafe fn store<S: Simd>(&self, base: *mut f32, pixel: usize, lane: usize, value: S::Vector) {
         // SAFETY: the caller vouches for the pixel.
         unsafe {
-            let to = base.add(self.at + pixel * self.step + lane);
+            let to = base.add(behind(self.at + lane, pixel, self.step));
             S::store(to, value);
-            let residual = self.residual.map(|(at, step)| (base.add(at + pixel * step + lane).cast_const(), step));
+            let residual =
+                self.residual.map(|(at, step)| (base.add(behind(at + lane, pixel, step)).cast_const(), step));
             finish::<S>(&self.finish, to, self.step, residual, 1, 1);
         }
     }
@@ -98,12 +99,12 @@ unsafe fn scale_row<S: Simd>(
         for lane in (0..bias.len()).step_by(S::LANES) {
             // SAFETY: `scale` checked all pixels, and slices of whole vectors.
             unsafe {
-                let value = S::load(base.add(from + pixel * step + lane));
+                let value = S::load(base.add(behind(from + lane, pixel, step)));
                 let bias = S::load(bias.as_ptr().add(lane));
                 let value = match factors {
                     Factors::One => S::add(value, bias),
                     Factors::Channels(factors) => S::fma(value, S::load(factors.as_ptr().add(lane)), bias),
-                    Factors::Values(at, step) => S::fma(value, S::load(base.add(at + pixel * step + lane)), bias),
+                    Factors::Values(at, step) => S::fma(value, S::load(base.add(behind(at + lane, pixel, step))), bias),
                 };
                 target.store::<S>(base, pixel, lane, value);
             }
@@ -174,7 +175,7 @@ unsafe fn pool_row<S: Simd>(arena: &Arena, windows: &Windows, pixels: usize, bia
                 for row in windows.rows {
                     for tap in taps.clone() {
                         let column = start + tap * windows.dilation - windows.before;
-                        let cell = S::load(base.add(row + column * windows.step + lane));
+                        let cell = S::load(base.add(behind(row + lane, column, windows.step)));
                         value = if largest { S::max(value, cell) } else { S::add(value, cell) };
                     }
                 }
@@ -218,7 +219,7 @@ unsafe fn mean_of<S: Simd>(arena: &Arena, rows: &[usize], step: usize, columns: 
                 // A sum for each row: shorter sums lose less.
                 let mut part = S::splat(0.0);
                 for column in 0..columns {
-                    part = S::add(part, S::load(base.add(row + column * step + lane)));
+                    part = S::add(part, S::load(base.add(behind(row + lane, column, step))));
                 }
                 sum = S::add(sum, part);
             }

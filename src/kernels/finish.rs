@@ -1,5 +1,6 @@
 //! What is done to a sum before it is stored: last(activation(sum) + residual).
 
+use super::arena::behind;
 use super::simd::Simd;
 
 /// A function of one element.
@@ -122,7 +123,7 @@ pub(super) unsafe fn finish<S: Simd>(
             for vector in 0..vectors {
                 // SAFETY: the caller of `finish` vouches for all pixels and vectors.
                 unsafe {
-                    let at = values.add(pixel * step + vector * S::LANES);
+                    let at = values.add(behind(behind(0, pixel, step), vector, S::LANES));
                     S::store(at, change(S::load(at), pixel, vector));
                 }
             }
@@ -133,7 +134,7 @@ pub(super) unsafe fn finish<S: Simd>(
         pass::<S>(values, step, pixels, vectors, |x, _, _| activate::<S>(finish.activation, x));
         if let Some((residual, residual_step)) = residual {
             pass::<S>(values, step, pixels, vectors, |x, pixel, vector| {
-                S::add(x, S::load(residual.add(pixel * residual_step + vector * S::LANES)))
+                S::add(x, S::load(residual.add(behind(behind(0, pixel, residual_step), vector, S::LANES))))
             });
         }
         if finish.last != Activation::None {

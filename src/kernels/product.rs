@@ -4,7 +4,7 @@
 //! a 1×1 convolution the factors of a pixel are its channels; for k×k they are runs of channels at each of its taps,
 //! read where they lie: nothing is copied together (no im2col).
 
-use super::arena::{Aligned, Arena};
+use super::arena::{Aligned, Arena, behind};
 use super::finish::{Finish, finish};
 use super::simd::Simd;
 use super::{Isa, dispatch};
@@ -182,17 +182,18 @@ impl Tile<'_> {
     unsafe fn run<S: Simd, const PIXELS: usize, const VECTORS: usize>(&self) {
         // SAFETY: the caller vouches for all taps, weights, outputs and residuals of the tile.
         unsafe {
-            let bias: [S::Vector; VECTORS] = std::array::from_fn(|vector| S::load(self.bias.add(vector * S::LANES)));
+            let bias: [S::Vector; VECTORS] =
+                std::array::from_fn(|vector| S::load(self.bias.add(behind(0, vector, S::LANES))));
             let mut sums = [bias; PIXELS];
             let mut weights = self.weights;
             for tap in self.taps {
                 let factors = self.base.add(tap + self.from);
                 for at in 0..self.run {
                     let row: [S::Vector; VECTORS] =
-                        std::array::from_fn(|vector| S::load(weights.add(vector * S::LANES)));
+                        std::array::from_fn(|vector| S::load(weights.add(behind(0, vector, S::LANES))));
                     weights = weights.add(VECTORS * S::LANES);
                     for (pixel, sums) in sums.iter_mut().enumerate() {
-                        let factor = S::splat(*factors.add(pixel * self.step + at));
+                        let factor = S::splat(*factors.add(behind(at, pixel, self.step)));
                         for (sum, weight) in sums.iter_mut().zip(row) {
                             *sum = S::fma(factor, weight, *sum);
                         }
@@ -202,7 +203,7 @@ impl Tile<'_> {
             let Some(bounds) = self.finish.bounds() else {
                 for (pixel, sums) in sums.into_iter().enumerate() {
                     for (vector, sum) in sums.into_iter().enumerate() {
-                        S::store(self.to.add(pixel * self.output_step + vector * S::LANES), sum);
+                        S::store(self.to.add(behind(behind(0, pixel, self.output_step), vector, S::LANES)), sum);
                     }
                 }
                 return finish::<S>(self.finish, self.to, self.output_step, self.residual, PIXELS, VECTORS);
@@ -212,10 +213,10 @@ impl Tile<'_> {
                 for (vector, sum) in sums.into_iter().enumerate() {
                     let mut value = S::min(S::max(sum, low), high);
                     if let Some((residual, step)) = self.residual {
-                        value = S::add(value, S::load(residual.add(pixel * step + vector * S::LANES)));
+                        value = S::add(value, S::load(residual.add(behind(behind(0, pixel, step), vector, S::LANES))));
                         value = S::min(S::max(value, last_low), last_high);
                     }
-                    S::store(self.to.add(pixel * self.output_step + vector * S::LANES), value);
+                    S::store(self.to.add(behind(behind(0, pixel, self.output_step), vector, S::LANES)), value);
                 }
             }
         }

@@ -88,7 +88,7 @@ impl std::fmt::Debug for Runner {
 }
 
 /// Looks at others before a thread lets them have its core.
-const PATIENCE: usize = 20_000;
+const PATIENCE: usize = 300;
 
 /// Where threads wait for each other between stages.
 #[derive(Default)]
