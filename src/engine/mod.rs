@@ -3,6 +3,7 @@
 mod fused;
 mod left_constant;
 mod plan;
+mod profile;
 mod properties;
 mod verify;
 
@@ -15,6 +16,7 @@ use crate::target::Target;
 pub use fused::{Fusion, Unfused};
 use ndarray::{Array1, ArrayView1, ArrayView3, Axis, Ix2, Ix4};
 use plan::Plan;
+pub use profile::Timed;
 pub use properties::Properties;
 use tract_linalg::multithread::Executor;
 use tract_onnx::prelude::*;
@@ -27,6 +29,18 @@ pub enum Backend {
     Fused,
     /// tract alone.
     Tract,
+}
+
+impl std::str::FromStr for Backend {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Backend> {
+        match name {
+            "fused" => Ok(Backend::Fused),
+            "tract" => Ok(Backend::Tract),
+            _ => Err(Error::input(name, "is no engine; there are fused and tract")),
+        }
+    }
 }
 
 /// What the classifier found in one picture.

@@ -11,9 +11,9 @@ use tract_onnx::tract_core::plan::SimpleState;
 
 /// A compiled graph with its working state.
 pub(super) struct Plan {
-    state: SimpleState<TypedFact, Box<dyn TypedOp>>,
+    pub(super) state: SimpleState<TypedFact, Box<dyn TypedOp>>,
     executor: Executor,
-    file: String,
+    pub(super) file: String,
     /// Which of its nodes are fused; nothing where none should be.
     pub fusion: Option<Fusion>,
 }

@@ -79,7 +79,7 @@ fn pad(graph: &Graph, node: &Node) -> Outcome {
     match node.attributes.get("mode") {
         Some(Attribute::String(mode)) if mode != b"constant" && node.input(2).is_some() => {
             let mode = String::from_utf8_lossy(mode);
-            Err(format!("a border of mode `{mode}` has no value; export it without that input"))
+            Err(format!("a border of mode {mode:?} has no value; export it without that input"))
         }
         _ => Ok(()),
     }

@@ -139,7 +139,7 @@ fn pad(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Resu
                 let at = at.abs();
                 if at < length { at } else { 2 * (length - 1) - at }
             },
-            mode => return Err(format!("its mode `{}` is not supported", String::from_utf8_lossy(mode))),
+            mode => return Err(format!("its mode {:?} is not supported", String::from_utf8_lossy(mode))),
         },
         Some(_) => return Err("its mode is no text".into()),
     };

@@ -28,7 +28,7 @@ mod schedules;
 mod tests;
 
 use constants::Constants;
-use op::FusedRegion;
+pub(super) use op::FusedRegion;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;

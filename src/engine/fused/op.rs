@@ -1,7 +1,7 @@
 //! A region as an operator of tract.
 
 use super::program::Program;
-use super::run::Runner;
+use super::run::{Runner, StepTime};
 use std::sync::Arc;
 use tract_linalg::multithread::Executor;
 use tract_onnx::prelude::*;
@@ -9,10 +9,22 @@ use tract_onnx::tract_core::internal::*;
 
 /// Inputs and outputs are tensors as the replaced nodes had them, channels first.
 #[derive(Debug, Clone)]
-pub(super) struct FusedRegion {
-    pub program: Arc<Program>,
-    pub outputs: TVec<TypedFact>,
-    pub executor: Executor,
+pub(in crate::engine) struct FusedRegion {
+    pub(super) program: Arc<Program>,
+    pub(super) outputs: TVec<TypedFact>,
+    pub(super) executor: Executor,
+}
+
+impl FusedRegion {
+    /// Runs it, and tells what each of its steps took.
+    pub fn profile(
+        &self,
+        state: &mut (dyn OpState + 'static),
+        inputs: TVec<TValue>,
+    ) -> TractResult<(TVec<TValue>, Vec<StepTime>)> {
+        let state = state.downcast_mut::<State>().context("the state is of another operator")?;
+        state.run(self, inputs, |runner, inputs, outputs| runner.profile(&self.program, inputs, outputs))
+    }
 }
 
 impl PartialEq for FusedRegion {
@@ -77,11 +89,13 @@ impl State {
         let shape = fact.shape.as_concrete().context("a fused region has results of known shape")?;
         Ok(Arc::new(Tensor::zero::<f32>(shape)?))
     }
-}
 
-impl OpState for State {
-    fn eval(&mut self, _ctx: &EvalContext, op: &dyn Op, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
-        let op = op.downcast_ref::<FusedRegion>().context("the state is of another operator")?;
+    fn run<T>(
+        &mut self,
+        op: &FusedRegion,
+        inputs: TVec<TValue>,
+        run: impl FnOnce(&mut Runner, &[&[f32]], &mut [&mut [f32]]) -> T,
+    ) -> TractResult<(TVec<TValue>, T)> {
         let mut results: TVec<Arc<Tensor>> = tvec!();
         for (output, fact) in op.outputs.iter().enumerate() {
             results.push(self.free(output, fact)?);
@@ -94,12 +108,19 @@ impl OpState for State {
             // SAFETY: it was made as a tensor of f32 by `free`, and is of that type for good.
             written.push(unsafe { tensor.as_slice_mut_unchecked::<f32>() });
         }
-        self.runner.run(&read, &mut written);
+        let told = run(&mut self.runner, &read, &mut written);
         drop(written);
         for (kept, result) in self.kept.iter_mut().zip(&results) {
             kept.push(result.clone());
         }
-        Ok(results.into_iter().map(|result| result.into_tvalue()).collect())
+        Ok((results.into_iter().map(|result| result.into_tvalue()).collect(), told))
+    }
+}
+
+impl OpState for State {
+    fn eval(&mut self, _ctx: &EvalContext, op: &dyn Op, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let op = op.downcast_ref::<FusedRegion>().context("the state is of another operator")?;
+        self.run(op, inputs, Runner::run).map(|(outputs, ())| outputs)
     }
 
     fn reset_lanes(&mut self, _lanes: &[LaneId]) -> TractResult<()> {

@@ -63,6 +63,32 @@ pub enum Work {
     Pick { channels: Vec<(Value, u32)> },
 }
 
+impl Step {
+    /// What makes a result of this shape costs.
+    pub fn multiply_adds(&self, output: Shape) -> u64 {
+        let each = match &self.work {
+            Work::Dense { weights, .. } | Work::Depthwise { weights, .. } => weights.len(),
+            _ => 0,
+        };
+        output.cells() as u64 * each as u64
+    }
+}
+
+impl Work {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Work::Dense { .. } => "Dense",
+            Work::Depthwise { .. } => "Depthwise",
+            Work::MaxPool { .. } => "MaxPool",
+            Work::AveragePool { .. } => "AveragePool",
+            Work::Mean { .. } => "Mean",
+            Work::Scale { .. } => "Scale",
+            Work::Gate { .. } => "Gate",
+            Work::Pick { .. } => "Pick",
+        }
+    }
+}
+
 /// Where a convolution or pooling looks, `[vertical, horizontal]` in cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {

@@ -12,6 +12,7 @@ use crate::kernels::layout::{clear, copy_channels, row_from_maps, row_to_maps};
 use crate::kernels::product::{Product, product};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use tract_linalg::multithread::Executor;
 
 /// Runs one program.
@@ -38,12 +39,8 @@ impl Runner {
     /// # Panics
     /// Where one has another size than the program says.
     pub fn run(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) {
+        self.read(inputs);
         let (schedule, arena) = (&*self.schedule, &self.arena);
-        for (maps, input) in schedule.inputs.iter().zip(inputs) {
-            for y in 0..maps.shape.height {
-                row_from_maps(arena, input, maps.shape.channels, [y, maps.shape.width], maps.row(y), maps.step);
-            }
-        }
         match &self.executor {
             Executor::MultiThread(pool) => {
                 let meeting = Meeting { threads: pool.current_num_threads(), ..Meeting::default() };
@@ -63,12 +60,66 @@ impl Runner {
             }
             _ => schedule.stages.iter().flatten().flatten().for_each(|call| execute(schedule, arena, call)),
         }
-        for (maps, output) in schedule.outputs.iter().zip(outputs) {
+        self.write(outputs);
+    }
+
+    fn read(&mut self, inputs: &[&[f32]]) {
+        for (maps, input) in self.schedule.inputs.iter().zip(inputs) {
             for y in 0..maps.shape.height {
-                row_to_maps(arena, maps.row(y), maps.step, output, maps.shape.channels, [y, maps.shape.width]);
+                let row = [y, maps.shape.width];
+                row_from_maps(&self.arena, input, maps.shape.channels, row, maps.row(y), maps.step);
             }
         }
     }
+
+    fn write(&self, outputs: &mut [&mut [f32]]) {
+        for (maps, output) in self.schedule.outputs.iter().zip(outputs) {
+            for y in 0..maps.shape.height {
+                let row = [y, maps.shape.width];
+                row_to_maps(&self.arena, maps.row(y), maps.step, output, maps.shape.channels, row);
+            }
+        }
+    }
+
+    /// Runs the program that it was made for on one thread, and tells what each step took, the bands of one taken
+    /// together; and what is done between the steps.
+    pub fn profile(&mut self, program: &Program, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Vec<StepTime> {
+        let timed = |name: &str, work: &'static str, multiply_adds: u64| StepTime {
+            name: name.to_owned(),
+            work,
+            multiply_adds,
+            took: Duration::ZERO,
+        };
+        let mut times: Vec<StepTime> = program
+            .steps
+            .iter()
+            .map(|step| timed(&step.name, step.work.name(), step.multiply_adds(program.values[step.output])))
+            .collect();
+        times.push(timed("channels first to last and back, margins", "Layout", 0));
+        let between = times.len() - 1;
+        let mut last = Instant::now();
+        let mut lap = |at: usize| {
+            let now = Instant::now();
+            times[at].took += now - std::mem::replace(&mut last, now);
+        };
+        self.read(inputs);
+        lap(between);
+        for call in self.schedule.stages.iter().flatten().flatten() {
+            execute(&self.schedule, &self.arena, call);
+            lap(if let Call::Rows { step, .. } = call { *step } else { between });
+        }
+        self.write(outputs);
+        lap(between);
+        times
+    }
+}
+
+/// What one step took.
+pub(in crate::engine) struct StepTime {
+    pub name: String,
+    pub work: &'static str,
+    pub multiply_adds: u64,
+    pub took: Duration,
 }
 
 impl Clone for Runner {
