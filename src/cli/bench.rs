@@ -5,7 +5,7 @@ use super::{SUCCESS, print_stages};
 use crate::cam::methods;
 use crate::clock::SystemClock;
 use crate::decode::Decoder;
-use crate::engine::{Backend, Timed};
+use crate::engine::Timed;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, RawFrame};
 use crate::overlay::{Canvas, Hud, Look, Overlay};
@@ -35,8 +35,8 @@ pub struct Bench {
     #[arg(long, value_name = "NAME", default_value = "grad-cam")]
     method: String,
     /// What runs the network: fused (our own operators for convolutional parts, tract for the rest) or tract alone
-    #[arg(long, value_name = "NAME", default_value = "fused", value_parser = parse_engine)]
-    engine: Backend,
+    #[arg(long, value_name = "NAME", default_value = "fused")]
+    engine: String,
     /// Time each operator of the forward pass, too, in runs of their own on one thread
     #[arg(long)]
     profile: bool,
@@ -91,7 +91,7 @@ impl Bench {
         };
         let mut source = Demo::new(format, Pace::Free { clock });
         let method = methods::find(&self.method)?;
-        let mut explainer = explainer(self.model.engines_on(self.engine)?, Selector::default())?.following();
+        let mut explainer = explainer(self.model.engines_on(self.engine.parse()?)?, Selector::default())?.following();
         let mut raw = RawFrame::new();
         let mut decoder = Decoder::new();
         let mut frame = Frame::default();
@@ -148,10 +148,6 @@ impl Bench {
         }
         Ok(SUCCESS)
     }
-}
-
-fn parse_engine(name: &str) -> Result<Backend> {
-    name.parse()
 }
 
 /// The medians of as many runs of the network on one frame.

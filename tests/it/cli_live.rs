@@ -167,7 +167,7 @@ fn profile(engine: &str) -> [f64; 3] {
     run.succeeds();
     let report: Value = serde_json::from_str(&run.stdout).expect("the report is JSON");
     let operators = report["profile"].as_array().expect("a list");
-    let sum = |of: &dyn Fn(&Value) -> f64| operators.iter().map(of).sum();
+    let sum = |of: &dyn Fn(&Value) -> f64| operators.iter().map(of).sum::<f64>();
     let ms = |operator: &Value| operator["ms"].as_f64().expect("a number");
     let rate = |operator: &Value| operator["giga_multiply_adds_per_second"].as_f64().unwrap_or(0.0);
     let all = sum(&ms);
