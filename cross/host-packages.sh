@@ -50,8 +50,11 @@ package() { if [ $on_debian = no ] || ! installed "$1"; then lack "$1"; fi; }
 # The user's own Python needs no venv.
 venv_possible() { [ -n "${GRADCAM_TEST_PYTHON:-}" ] || python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
-# To build: some crates compile C, and the camera's bindings are made with libclang.
+# To build: some crates compile C, the video encoder C++ (and assembly, where nasm is there: it is three times faster
+# with it), and the camera's bindings are made with libclang.
 program cc gcc
+program c++ g++
+program nasm nasm
 package libc6-dev
 program pkg-config pkg-config
 [ -n "${LIBCLANG_PATH:-}" ] || package libclang-dev
@@ -66,6 +69,9 @@ if [ "$purpose" = test ]; then
   program xdotool xdotool
   program xwd x11-apps
   program convert imagemagick
+  # Videos: made, decoded and read by others.
+  program ffmpeg ffmpeg
+  program mediainfo mediainfo
   # The reference tests.
   program python3 python3
   venv_possible || lack python3-venv

@@ -56,6 +56,11 @@ impl<'a> Emitter<'a> {
         values.ok_or_else(|| format!("its input `{wire}` is not constant"))
     }
 
+    /// The classifier.
+    pub fn graph(&self) -> &Graph {
+        self.graph
+    }
+
     pub fn opset(&self) -> i64 {
         self.graph.opset
     }

@@ -51,16 +51,7 @@ fn parts(graph: &Graph, node: &Node, facts: &Facts) -> std::result::Result<(usiz
     let axis = axis_from_front(node.int("axis").unwrap_or(0), shape.len())?;
     let length = shape[axis] as i64;
     let count = node.outputs.len() as i64;
-    // The sizes became an input in opset 13.
-    let given = match (graph.opset >= 13, node.input(1)) {
-        (true, Some(wire)) => {
-            let sizes = graph.constant(wire).and_then(Tensor::to_integers);
-            Some(sizes.ok_or_else(|| format!("its parts `{wire}` are not constant"))?)
-        }
-        (true, None) => None,
-        (false, _) => node.ints("split").map(<[i64]>::to_vec),
-    };
-    let sizes = given.unwrap_or_else(|| {
+    let sizes = graph.list(node, "split")?.unwrap_or_else(|| {
         // Parts of one size; since opset 18 the last one may be smaller.
         let size = if graph.opset >= 18 { (length + count - 1) / count } else { length / count };
         let last = length - size * (count - 1);

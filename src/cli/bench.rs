@@ -5,9 +5,11 @@ use super::{SUCCESS, print_stages};
 use crate::cam::methods;
 use crate::clock::SystemClock;
 use crate::decode::Decoder;
-use crate::error::Error;
+use crate::engine::Timed;
+use crate::error::{Error, Result};
 use crate::frame::{Frame, RawFrame};
 use crate::overlay::{Canvas, Hud, Look, Overlay};
+use crate::pipeline::explainer::Explainer;
 use crate::pipeline::stats::{Percentiles, Stage, Stages, Stats};
 use crate::source::demo::{Demo, Pace};
 use crate::source::{Source, SourceSpec};
@@ -32,6 +34,12 @@ pub struct Bench {
     /// Any of the methods of `live`
     #[arg(long, value_name = "NAME", default_value = "grad-cam")]
     method: String,
+    /// What runs the network: fused (our own operators for convolutional parts, tract for the rest) or tract alone
+    #[arg(long, value_name = "NAME", default_value = "fused")]
+    engine: String,
+    /// Time each operator of the forward pass, too, in runs of their own on one thread
+    #[arg(long)]
+    profile: bool,
     #[command(flatten)]
     model: ModelArgs,
     /// As JSON
@@ -49,6 +57,8 @@ struct Report {
     iterations: u32,
     /// Milliseconds.
     stages: Stages,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<Vec<Operator>>,
     /// Frames per second if nothing ran at the same time: 1 / mean time of all stages.
     fps: f64,
     /// Heat map (gradients, method, scale) relative to the forward pass, by medians.
@@ -59,6 +69,20 @@ struct Report {
     peak_memory_mb: Option<f64>,
 }
 
+/// One operator of the forward pass.
+#[derive(Serialize)]
+struct Operator {
+    part: &'static str,
+    node: String,
+    operator: String,
+    /// Median.
+    ms: f64,
+    /// Of the sum of all medians.
+    share: f64,
+    /// 10⁹ a second; nothing for what multiplies nothing.
+    giga_multiply_adds_per_second: Option<f64>,
+}
+
 impl Bench {
     pub fn run(self, start: Instant) -> anyhow::Result<u8> {
         let clock = Arc::new(SystemClock::new());
@@ -67,7 +91,7 @@ impl Bench {
         };
         let mut source = Demo::new(format, Pace::Free { clock });
         let method = methods::find(&self.method)?;
-        let mut explainer = explainer(self.model.engines()?, Selector::default())?.following();
+        let mut explainer = explainer(self.model.engines_on(self.engine.parse()?)?, Selector::default())?.following();
         let mut raw = RawFrame::new();
         let mut decoder = Decoder::new();
         let mut frame = Frame::default();
@@ -99,6 +123,7 @@ impl Bench {
                 busy += times.iter().map(|(_, duration)| *duration).sum::<Duration>();
             }
         }
+        let profile = if self.profile { Some(profile(&mut explainer, &frame, iterations)?) } else { None };
         let stages = stats.stages();
         let median = |stage: Option<Percentiles>| stage.map_or(0.0, |percentiles| percentiles.p50);
         let report = Report {
@@ -109,6 +134,7 @@ impl Bench {
             iterations: self.iterations,
             heatmap_share: median(stages.heatmap) / median(stages.forward),
             stages,
+            profile,
             fps: iterations as f64 / busy.as_secs_f64(),
             start_to_first_map_ms: first_map.as_secs_f64() * 1e3,
             peak_memory_mb: peak_memory_mb(),
@@ -124,10 +150,54 @@ impl Bench {
     }
 }
 
+/// The medians of as many runs of the network on one frame.
+fn profile(explainer: &mut Explainer, frame: &Frame, runs: usize) -> Result<Vec<Operator>> {
+    let mut times: Vec<Vec<Duration>> = Vec::new();
+    let mut last = Vec::new();
+    for run in 0..WARM_UP + runs {
+        last = explainer.profile(frame)?;
+        times.resize_with(last.len(), || Vec::with_capacity(runs));
+        if run >= WARM_UP {
+            times.iter_mut().zip(&last).for_each(|(times, timed)| times.push(timed.took));
+        }
+    }
+    let medians: Vec<f64> = times
+        .iter_mut()
+        .map(|times| {
+            times.sort_unstable();
+            times[times.len() / 2].as_secs_f64()
+        })
+        .collect();
+    let all: f64 = medians.iter().sum();
+    let operator = |(Timed { part, node, operator, multiply_adds, .. }, median): (Timed, &f64)| Operator {
+        part,
+        node,
+        operator,
+        ms: median * 1e3,
+        share: median / all,
+        giga_multiply_adds_per_second: (multiply_adds > 0).then(|| multiply_adds as f64 / median / 1e9),
+    };
+    Ok(last.into_iter().zip(&medians).map(operator).collect())
+}
+
+fn print_profile(out: &mut impl Write, profile: &[Operator]) -> std::io::Result<()> {
+    writeln!(out, "\n      ms  share  G multiply-adds/s  operator     node")?;
+    for Operator { node, operator, ms, share, giga_multiply_adds_per_second, .. } in profile {
+        let rate = giga_multiply_adds_per_second.map(|rate| format!("{rate:.1}")).unwrap_or_default();
+        writeln!(out, "{ms:8.3} {:5.1}% {rate:>18}  {operator:<12} {node}", share * 100.0)?;
+    }
+    let (all, products) = profile.iter().fold((0.0, 0.0), |(all, products), operator| {
+        let rate = operator.giga_multiply_adds_per_second.unwrap_or(0.0);
+        (all + operator.ms, products + rate * operator.ms)
+    });
+    writeln!(out, "{all:8.3} {:5.1}% {:>18.1}  in all", 100.0, products / all)
+}
+
 fn print(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
     let Report { stages, .. } = report;
     let Report { model, source, method, threads, iterations, .. } = report;
-    writeln!(out, "{model} on {source}, {method}, {threads} threads, {iterations} frames")?;
+    let plural = if *threads == 1 { "" } else { "s" };
+    writeln!(out, "{model} on {source}, {method}, {threads} thread{plural}, {iterations} frames")?;
     print_stages(out, stages)?;
     writeln!(out, "  heat map / forward {:.2} %", report.heatmap_share * 100.0)?;
     writeln!(
@@ -135,10 +205,10 @@ fn print(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
         "  {:.1} frames per second, first map {:.0} ms after the start",
         report.fps, report.start_to_first_map_ms
     )?;
-    match report.peak_memory_mb {
-        Some(peak) => writeln!(out, "  peak memory {peak:.0} MB"),
-        None => Ok(()),
+    if let Some(peak) = report.peak_memory_mb {
+        writeln!(out, "  peak memory {peak:.0} MB")?;
     }
+    report.profile.iter().try_for_each(|profile| print_profile(out, profile))
 }
 
 /// The high-water mark of the resident memory, which Linux tells.

@@ -46,8 +46,8 @@ pub struct Explain {
     pub(super) every: u64,
     /// Full heat of a video: following (the map's maximum, slowly) or fixed (one value for the whole video, which is
     /// read twice)
-    #[arg(long = "video-scale", value_name = "RULE", default_value = "following", value_parser = parse_scale)]
-    pub(super) scale: Scale,
+    #[arg(long, value_name = "RULE", default_value = "following", value_parser = parse_scale)]
+    pub(super) video_scale: Scale,
     /// Video without classes and scale
     #[arg(long)]
     pub(super) plain: bool,

@@ -94,7 +94,7 @@ impl Explain {
         let info = explainer.info().clone();
         let hud = Hud { layer: info.layer.wire.clone(), coinciding: explainer.coinciding(), ..Hud::default() };
         let hud = (!self.plain).then_some(hud);
-        let (named, model) = (input.display().to_string(), self.model.facts(&info)?);
+        let (named, model) = (input.display().to_string(), self.model.facts(&explainer)?);
         let (encoding, view) = (self.encoding.encoding(), self.encoding.record_view);
         let plan = Plan { destination, encoding, view, segment: None, source: named.clone(), model };
         let look = Look { colormap: self.view.colormap, signed: self.view.signed, ..Look::default() };
@@ -107,11 +107,13 @@ impl Explain {
         };
         let maps = Explained { explainer, method, look, every: self.every };
 
-        let (about, done, broken) = match self.scale {
+        let (about, done, broken) = match self.video_scale {
             Scale::Following => draw(Film { video, maps, part: None, mirrored: false, hud }, &plan, "", tell)?,
             Scale::Fixed => {
                 if *input == Path::new("-") {
-                    return Err(Error::input("--scale", "fixed reads the video twice, which a pipe cannot be").into());
+                    return Err(
+                        Error::input("--video-scale", "fixed reads the video twice, which a pipe cannot be").into()
+                    );
                 }
                 let folder = tempfile::tempdir()?;
                 let kept = folder.path().join("first.mp4");

@@ -4,7 +4,7 @@ use super::SUCCESS;
 use super::model::{OptionArgs, read};
 use crate::autodiff;
 use crate::cam::methods;
-use crate::engine::Engine;
+use crate::engine::{Backend, Engine, Fusion};
 use crate::model::layers::{self, Layer, Listed};
 use crate::model::metadata::{Metadata, NullLevels, Preprocessing};
 use crate::model::scores::Probabilities;
@@ -54,6 +54,8 @@ struct Report {
     without_rule: BTreeMap<String, Vec<String>>,
     /// Methods whose maps are the same for this head, each group by its names.
     coinciding: Vec<Vec<&'static str>>,
+    /// What the fused engine takes of each part of the classifier; nothing where there is no head.
+    fusion: BTreeMap<&'static str, Fusion>,
     /// For a pooled linear head, how far Σ g·A is from score − bias, relative to the score.
     completeness_error: Option<f32>,
     preprocessing: Option<Preprocessing>,
@@ -101,15 +103,16 @@ impl Inspect {
             }
         }
         let explained = self.options.model(file, bytes).and_then(|model| {
-            let mut engine = Engine::new(&model, 1)?;
+            let mut engine = Engine::with_backend(&model, 1, Backend::Fused)?;
             let forward = engine.forward(&checkered(&model.info.preprocessing))?;
             let target = Target::class(best(forward.scores()));
             let coinciding = methods::coinciding(engine.properties);
-            Ok((engine.completeness(&forward, target)?, coinciding, model.info))
+            let completeness = engine.completeness(&forward, target)?;
+            Ok((completeness, coinciding, engine.fusion.into_iter().collect(), model.info))
         });
-        let (completeness_error, coinciding, info, refused) = match explained {
-            Ok((error, coinciding, info)) => (error, coinciding, Some(info), None),
-            Err(error) => (None, Vec::new(), None, Some(error.to_string())),
+        let (completeness_error, coinciding, fusion, info, refused) = match explained {
+            Ok((error, coinciding, fusion, info)) => (error, coinciding, fusion, Some(info), None),
+            Err(error) => (None, Vec::new(), BTreeMap::new(), None, Some(error.to_string())),
         };
         let (target_layer, reason) = match (chosen, &info) {
             (_, Some(info)) => (Some(info.layer.clone()), info.layer.reason.clone()),
@@ -131,6 +134,7 @@ impl Inspect {
             refused,
             without_rule,
             coinciding,
+            fusion,
             completeness_error,
             preprocessing,
             null_levels: info.and_then(|info| info.null_levels),
@@ -149,6 +153,24 @@ fn checkered(preprocessing: &Preprocessing) -> Input {
         *value = if (x / 16 + y / 24 + colour) % 2 == 0 { 1.0 } else { -0.5 };
     });
     input
+}
+
+/// How much of a graph is fused, and why the rest is not: each reason once, with the first of its nodes.
+fn summary(fusion: &Fusion) -> String {
+    let Fusion { regions, fused, others } = fusion;
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for other in others {
+        reasons.entry(&other.reason).or_default().push(&other.node);
+    }
+    let reasons = reasons.into_iter().map(|(reason, nodes)| match nodes.as_slice() {
+        [node] => format!("`{node}` ({reason})"),
+        [node, rest @ ..] => format!("`{node}` and {} more ({reason})", rest.len()),
+        [] => unreachable!("a reason has a node"),
+    });
+    let reasons: Vec<String> = reasons.collect();
+    let rest = if reasons.is_empty() { String::new() } else { format!("; not {}", reasons.join(", ")) };
+    let plural = if *regions == 1 { "" } else { "s" };
+    format!("{} of {} nodes in {regions} region{plural}{rest}", fused.len(), fused.len() + others.len())
 }
 
 fn print_report(report: &Report) -> std::io::Result<()> {
@@ -182,6 +204,9 @@ fn print_report(report: &Report) -> std::io::Result<()> {
     }
     if let Some(error) = report.completeness_error {
         writeln!(out, "  completeness   Σ g·A = score − bias within {error:.1e} of the score")?;
+    }
+    for (part, fusion) in &report.fusion {
+        writeln!(out, "  {:<14} {}", format!("fused {part}"), summary(fusion))?;
     }
     match &report.preprocessing {
         Some(p) => writeln!(out, "  preprocessing  {:?}, (x − {:?}) / {:?}, {:?}", p.order, p.mean, p.scale, p.resize)?,

@@ -28,7 +28,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 #[derive(Args, Debug)]
 pub struct Live {
     /// Camera (0, /dev/video0), picture, folder of pictures, video, rtsp:// or http:// address,
-    /// - (Y4M on standard input), demo, demo:mjpeg, demo:yuyv
+    /// standard input (-, as Y4M), demo, demo:mjpeg, demo:yuyv
     /// [default: the first camera, or the demo where there is none]
     #[arg(short, long, value_name = "SOURCE", verbatim_doc_comment)]
     source: Option<String>,
@@ -97,7 +97,7 @@ impl Live {
         let locked = self.view.target(&engines[0].info)?;
         let explainer = explainer(engines, Selector::new(locked))?.following();
         let (info, coinciding) = (explainer.info().clone(), explainer.coinciding());
-        let recordings = self.recording.plan(destination, named, self.model.facts(&info)?);
+        let recordings = self.recording.plan(destination, named, self.model.facts(&explainer)?);
         let controls = Controls { method, locked, frozen: None };
         let screen = Screen::new(&info, self.settings(coinciding, start, recordings));
         let mut whole = true;

@@ -158,3 +158,24 @@ fn print_stages(out: &mut impl Write, stages: &Stages) -> std::io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_options_have_one_name() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        for (text, seconds) in [("90", Some(90.0)), ("30s", Some(30.0)), ("1.5 min", Some(90.0)), ("2h", Some(7200.0))]
+        {
+            assert_eq!(parse_duration(text).ok().map(|time| time.as_secs_f64()), seconds, "{text}");
+        }
+        for text in ["", "0s", "-1s", "10 days", "s", "1e9999"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+}

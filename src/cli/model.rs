@@ -2,7 +2,7 @@
 
 use super::say;
 use crate::cam::null;
-use crate::engine::Engine;
+use crate::engine::{Backend, Engine};
 use crate::error::{Error, Result};
 use crate::logbook::ModelFacts;
 use crate::model::metadata::{ColourOrder, Resize, Wish};
@@ -120,15 +120,22 @@ impl ModelArgs {
     }
 
     /// What a recording says of the model.
-    pub fn facts(&self, info: &Info) -> Result<ModelFacts> {
+    pub fn facts(&self, explainer: &Explainer) -> Result<ModelFacts> {
         let (file, bytes) = self.bytes()?;
         let sha256 = super::hex(&Sha256::digest(&bytes));
-        let Info { preprocessing, probabilities, .. } = info.clone();
-        Ok(ModelFacts { file, sha256, layer: info.layer.wire.clone(), preprocessing, probabilities })
+        let Info { preprocessing, probabilities, layer, .. } = explainer.info().clone();
+        let names = |group: Vec<&str>| group.into_iter().map(str::to_owned).collect();
+        let coinciding = explainer.coinciding().into_iter().map(names).collect();
+        Ok(ModelFacts { file, sha256, layer: layer.wire, preprocessing, probabilities, coinciding })
     }
 
     /// The model, compiled, once for each of the layers that are named with commas between them.
     pub fn engines(&self) -> Result<Vec<Engine>> {
+        self.engines_on(Backend::default())
+    }
+
+    /// [`ModelArgs::engines`] with another backend than the default one.
+    pub fn engines_on(&self, backend: Backend) -> Result<Vec<Engine>> {
         let (file, bytes) = self.bytes()?;
         let options = self.options.options()?;
         let names: Vec<Option<String>> = match &options.layer {
@@ -141,14 +148,14 @@ impl ModelArgs {
             if engines.is_empty() {
                 self.options.say_assumed(&file, &options, &model.info)?;
             }
-            engines.push(self.measured(&model)?);
+            engines.push(self.measured(&model, backend)?);
         }
         Ok(engines)
     }
 
     /// What an export would have measured is measured where it is missing.
-    fn measured(&self, model: &Model) -> Result<Engine> {
-        let mut engine = Engine::new(model, usize::from(self.threads))?;
+    fn measured(&self, model: &Model, backend: Backend) -> Result<Engine> {
+        let mut engine = Engine::with_backend(model, usize::from(self.threads), backend)?;
         if engine.info.null_levels.is_none() {
             let Info { file, layer, .. } = &engine.info;
             say(&format!(

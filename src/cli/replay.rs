@@ -3,7 +3,7 @@
 use super::film::{draw, open, stop_on_signals};
 use super::record::EncodingArgs;
 use super::{PARTLY, SUCCESS, say};
-use crate::cam::HeatMap;
+use crate::cam::{HeatMap, methods};
 use crate::error::Error;
 use crate::logbook::{Reader, Recorded, Start};
 use crate::overlay::{Colormap, Hud, Look};
@@ -77,7 +77,11 @@ impl Replay {
             }
         };
         let maps = Kept { entries, by_source: self.source.is_some(), relook, next: None };
-        let hud = (!self.plain).then(|| Hud { layer: start.model.layer.clone(), ..Hud::default() });
+        let hud = (!self.plain).then(|| Hud {
+            layer: start.model.layer.clone(),
+            coinciding: coinciding(&start),
+            ..Hud::default()
+        });
         let film = Film { video, maps, part, mirrored: self.source.is_none(), hud };
         let (encoding, view) = (self.encoding.encoding(), self.encoding.record_view);
         let plan = Plan { destination, encoding, view, segment: None, source: start.source, model: start.model };
@@ -88,6 +92,12 @@ impl Replay {
         }
         Ok(SUCCESS)
     }
+}
+
+/// Groups of methods that give the same map; those that this program does not know are left out.
+fn coinciding(start: &Start) -> Vec<Vec<&'static str>> {
+    let known = |name: &String| methods::find_any(name).ok().map(|method| method.about().name);
+    start.model.coinciding.iter().map(|group| group.iter().filter_map(known).collect()).collect()
 }
 
 /// Where the frame lies in a recording's pictures, if it is there without heat.

@@ -1,6 +1,9 @@
 //! Input → Forward (scores, feature maps), and Forward + Target → Evidence (gradients), on the CPU by tract.
 
+mod fused;
+mod left_constant;
 mod plan;
+mod profile;
 mod properties;
 mod verify;
 
@@ -10,11 +13,35 @@ use crate::model::{Info, Model};
 use crate::onnx::{Graph, TARGET};
 use crate::preprocess::Input;
 use crate::target::Target;
+pub use fused::{Fusion, Unfused};
 use ndarray::{Array1, ArrayView1, ArrayView3, Axis, Ix2, Ix4};
 use plan::Plan;
+pub use profile::Timed;
 pub use properties::Properties;
 use tract_linalg::multithread::Executor;
 use tract_onnx::prelude::*;
+
+/// What runs the convolutions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Backend {
+    /// Our own operators where they know what to do, and tract's for the rest.
+    #[default]
+    Fused,
+    /// tract alone.
+    Tract,
+}
+
+impl std::str::FromStr for Backend {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Backend> {
+        match name {
+            "fused" => Ok(Backend::Fused),
+            "tract" => Ok(Backend::Tract),
+            _ => Err(Error::input(name, "is no engine; there are fused and tract")),
+        }
+    }
+}
 
 /// What the classifier found in one picture.
 pub struct Forward {
@@ -63,6 +90,8 @@ pub struct Engine {
     pub stored_head_error: Option<f64>,
     /// What holds for every picture.
     pub properties: Properties,
+    /// What the fused engine took of backbone, tail and head, if it runs them.
+    pub fusion: Vec<(&'static str, Fusion)>,
     backbone: Plan,
     tail: Plan,
     head: Plan,
@@ -84,12 +113,21 @@ impl Engine {
     /// # Errors
     /// [`Error::Model`] where tract cannot run a part, or the stored head is not the classifier's.
     pub fn new(model: &Model, threads: usize) -> Result<Engine> {
+        Engine::with_backend(model, threads, Backend::default())
+    }
+
+    /// [`Engine::new`] with another backend than the default one.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn with_backend(model: &Model, threads: usize, backend: Backend) -> Result<Engine> {
         let executor = if threads > 1 { Executor::multithread(threads) } else { Executor::SingleThread };
         let parts = &model.parts;
-        let mut head = Plan::new(&parts.head, &executor)?;
+        let plan = |graph: &Graph| Plan::new(graph, backend, &executor);
+        let mut head = plan(&parts.head)?;
         let mut stored_head_error = None;
         if let Some(stored) = &model.stored_head {
-            let mut stored_plan = Plan::new(stored, &executor)?;
+            let mut stored_plan = plan(stored)?;
             stored_head_error = Some(verify::same_head(stored, &mut stored_plan, &parts.head, &mut head)?);
         }
         let made = parts.backbone.outputs.iter().map(|port| port.name.as_str());
@@ -103,14 +141,19 @@ impl Engine {
             };
             graph.inputs.iter().map(|port| source(&port.name)).collect::<Result<Vec<Option<usize>>>>()
         };
+        let properties = Properties::of(model, &mut head)?;
+        let (backbone, tail) = (plan(&parts.backbone)?, plan(&parts.tail)?);
+        let plans = [("backbone", &backbone), ("tail", &tail), ("head", &head)];
+        let fusion = plans.into_iter().filter_map(|(part, plan)| Some((part, plan.fusion.clone()?))).collect();
         Ok(Engine {
             info: model.info.clone(),
             stored_head_error,
-            properties: Properties::of(model, &mut head)?,
+            properties,
+            fusion,
             tail_inputs: sources(&parts.tail)?,
             head_inputs: sources(&parts.head)?,
-            backbone: Plan::new(&parts.backbone, &executor)?,
-            tail: Plan::new(&parts.tail, &executor)?,
+            backbone,
+            tail,
             head,
             picture_crosses: parts
                 .bypass

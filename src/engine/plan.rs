@@ -1,5 +1,8 @@
-//! One graph, compiled by tract.
+//! One graph, compiled by tract, with fused regions where they are wanted.
 
+use super::Backend;
+use super::fused::{self, Fusion};
+use super::left_constant;
 use crate::error::{Error, Result, guarded};
 use crate::onnx::{Graph, to_proto};
 use tract_linalg::multithread::{Executor, multithread_tract_scope};
@@ -8,19 +11,28 @@ use tract_onnx::tract_core::plan::SimpleState;
 
 /// A compiled graph with its working state.
 pub(super) struct Plan {
-    state: SimpleState<TypedFact, Box<dyn TypedOp>>,
+    pub(super) state: SimpleState<TypedFact, Box<dyn TypedOp>>,
     executor: Executor,
-    file: String,
+    pub(super) file: String,
+    /// Which of its nodes are fused; nothing where none should be.
+    pub fusion: Option<Fusion>,
 }
 
 impl Plan {
-    /// Compiles `graph`, whose inputs have fixed shapes.
-    pub fn new(graph: &Graph, executor: &Executor) -> Result<Plan> {
-        let compile =
-            || tract_onnx::onnx().model_for_proto_model(&to_proto(graph))?.into_optimized()?.into_runnable()?.spawn();
-        let state = guarded(compile)
+    /// Compiles `graph`, whose inputs have fixed shapes, for the threads of `executor`.
+    pub fn new(graph: &Graph, backend: Backend, executor: &Executor) -> Result<Plan> {
+        let compile = || -> TractResult<_> {
+            let mut model = tract_onnx::onnx().model_for_proto_model(&to_proto(graph))?.into_typed()?;
+            left_constant::rewrite(&mut model)?;
+            let (model, fusion) = match backend {
+                Backend::Fused => fused::fuse(model, executor).map(|(model, fusion)| (model, Some(fusion)))?,
+                Backend::Tract => (model, None),
+            };
+            Ok((model.into_optimized()?.into_runnable()?.spawn()?, fusion))
+        };
+        let (state, fusion) = guarded(compile)
             .map_err(|reason| Error::model(&graph.file, format!("the inference engine cannot run it: {reason}")))?;
-        Ok(Plan { state, executor: executor.clone(), file: graph.file.clone() })
+        Ok(Plan { state, executor: executor.clone(), file: graph.file.clone(), fusion })
     }
 
     /// Runs the graph on inputs in the order of its ports.

@@ -41,8 +41,7 @@ fn only_averaged(tail: &Graph) -> bool {
         "GlobalAveragePool" => true,
         "Identity" | "Dropout" => same.contains(node.outputs[0].as_str()),
         "ReduceMean" => {
-            let constant = |wire| tail.constant(wire).and_then(|tensor| tensor.to_i64());
-            let axes = node.ints("axes").map(<[i64]>::to_vec).or_else(|| node.input(1).and_then(constant));
+            let axes = tail.list(node, "axes").ok().flatten();
             let axes: HashSet<i64> = axes.unwrap_or_default().iter().map(|axis| axis.rem_euclid(4)).collect();
             axes == HashSet::from([2, 3])
         }

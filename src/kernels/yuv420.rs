@@ -24,7 +24,7 @@ fn yuv420_body(top: &[u32], bottom: &[u32], rows: Rows) {
     let [luma_top, luma_bottom] = rows.luma;
     for (luma, pixels) in [(luma_top, top), (luma_bottom, bottom)] {
         for (luma, pixel) in luma.iter_mut().zip(pixels) {
-            let value = weigh(LUMA, colours(*pixel)) + (1 << 15) >> 16;
+            let value = (weigh(LUMA, colours(*pixel)) + (1 << 15)) >> 16;
             *luma = (value + 16) as u8;
         }
     }
@@ -35,8 +35,8 @@ fn yuv420_body(top: &[u32], bottom: &[u32], rows: Rows) {
             let colours = colours(pixel);
             sum = [sum[0] + colours[0], sum[1] + colours[1], sum[2] + colours[2]];
         }
-        *blue = ((weigh(BLUE, sum) + (1 << 17) >> 18) + 128) as u8;
-        *red = ((weigh(RED, sum) + (1 << 17) >> 18) + 128) as u8;
+        *blue = (((weigh(BLUE, sum) + (1 << 17)) >> 18) + 128) as u8;
+        *red = (((weigh(RED, sum) + (1 << 17)) >> 18) + 128) as u8;
     }
 }
 

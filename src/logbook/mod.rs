@@ -71,6 +71,8 @@ pub struct ModelFacts {
     pub layer: String,
     pub preprocessing: Preprocessing,
     pub probabilities: Probabilities,
+    /// Groups of methods that give the same map, by name.
+    pub coinciding: Vec<Vec<String>>,
 }
 
 /// A place in the video.

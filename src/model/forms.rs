@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::onnx::Graph;
-use crate::onnx::graph::{Attribute, ElementType, Facts, Node, Tensor};
+use crate::onnx::graph::{Attribute, ElementType, Facts, Node};
 use std::collections::HashMap;
 
 type Outcome = std::result::Result<(), String>;
@@ -69,17 +69,14 @@ fn types(graph: &Graph, node: &Node, facts: &Facts) -> Outcome {
 
 /// With a value among the inputs the engine takes any border for a constant one, and a negative width for a huge one.
 fn pad(graph: &Graph, node: &Node) -> Outcome {
-    let widths = match node.input(1).and_then(|wire| graph.constant(wire)) {
-        Some(widths) => widths.to_integers(),
-        None => node.ints("pads").map(<[i64]>::to_vec),
-    };
+    let widths = graph.list(node, "pads").ok().flatten();
     if widths.is_some_and(|widths| widths.iter().any(|width| *width < 0)) {
         return Err("a border of negative width is not supported; export it as Slice".into());
     }
     match node.attributes.get("mode") {
         Some(Attribute::String(mode)) if mode != b"constant" && node.input(2).is_some() => {
             let mode = String::from_utf8_lossy(mode);
-            Err(format!("a border of mode `{mode}` has no value; export it without that input"))
+            Err(format!("a border of mode {mode:?} has no value; export it without that input"))
         }
         _ => Ok(()),
     }
@@ -116,11 +113,10 @@ fn split(graph: &Graph, node: &Node, facts: &Facts) -> Outcome {
 /// The engine passes over axes in the form of another operator set, and works on each element where ONNX says that
 /// nothing is done.
 fn reduce(graph: &Graph, node: &Node) -> Outcome {
-    let since = if node.op == "ReduceSum" { 13 } else { 18 };
-    if graph.opset >= since && node.attributes.contains_key("axes") {
-        return Err(format!("its axes are an attribute, which they are only before operator set {since}"));
+    if graph.list_input(node, "axes").is_some() && node.attributes.contains_key("axes") {
+        return Err(format!("its axes are an attribute, which they are not in operator set {}", graph.opset));
     }
-    let axes = node.input(1).and_then(|wire| graph.constant(wire)).and_then(Tensor::to_integers);
+    let axes = graph.list(node, "axes").ok().flatten();
     let none = axes.is_none_or(|axes| axes.is_empty()) && node.int("noop_with_empty_axes").unwrap_or(0) != 0;
     if none && !["ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd"].contains(&node.op.as_str()) {
         return Err("it reduces no axes; leave it out".into());

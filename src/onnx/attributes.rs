@@ -24,23 +24,6 @@ const BOUNDS: [(&str, i64, i64); 13] = [
     ("p", 0, MAX_PARTS),
 ];
 
-/// Which input lists axes, where it is a constant.
-const AXES: [(&str, usize); 13] = [
-    ("Squeeze", 1),
-    ("Unsqueeze", 1),
-    ("Slice", 3),
-    ("Pad", 3),
-    ("ReduceL1", 1),
-    ("ReduceL2", 1),
-    ("ReduceMax", 1),
-    ("ReduceMean", 1),
-    ("ReduceMin", 1),
-    ("ReduceProd", 1),
-    ("ReduceSum", 1),
-    ("ReduceSumSquare", 1),
-    ("ReduceLogSumExp", 1),
-];
-
 /// Refuses a node with such a number.
 pub(super) fn check(graph: &Graph, node: &Node) -> Result<(), String> {
     for (name, value) in &node.attributes {
@@ -74,9 +57,12 @@ pub(super) fn check(graph: &Graph, node: &Node) -> Result<(), String> {
             return Err(format!("node `{label}` ({op}) has perm {perm:?}, which is no order of axes"));
         }
     }
-    for (_, input) in AXES.iter().filter(|(op, _)| *op == node.op) {
-        let axes = node.input(*input).and_then(|wire| graph.constant(wire)).and_then(|tensor| tensor.to_i64());
-        if let Some(axis) = axes.iter().flatten().find(|axis| !(-RANK..RANK).contains(axis)) {
+    if let Some(axes) = graph.list_input(node, "axes").and_then(|input| graph.constant(node.input(input)?)) {
+        let axes = axes.to_integers().ok_or_else(|| {
+            let (label, op) = (node.label(), &node.op);
+            format!("node `{label}` ({op}) has axes that are no integers")
+        })?;
+        if let Some(axis) = axes.iter().find(|axis| !(-RANK..RANK).contains(axis)) {
             return refuse("axis", *axis);
         }
     }

@@ -1,6 +1,6 @@
 //! What a graph computes from constants alone: an engine does so while it only looks for shapes.
 
-use super::graph::{Attribute, Graph, Node, Tensor};
+use super::graph::{Attribute, Graph, Node};
 use super::hostile::declared_size;
 use super::{MAX_ELEMENTS, MAX_RANK};
 use std::collections::HashMap;
@@ -138,9 +138,8 @@ pub(super) fn check(graph: &Graph) -> Result<(), String> {
 
 /// The shape after a reduction that keeps its axes, or a Reshape.
 fn reduced(graph: &Graph, node: &Node, shape: &[usize]) -> Option<Vec<usize>> {
-    let listed = |at: usize| node.input(at).and_then(|wire| graph.constant(wire)).and_then(Tensor::to_integers);
     if node.op == "Reshape" {
-        let sides = listed(1)?;
+        let sides = graph.constant(node.input(1)?)?.to_integers()?;
         let known = sides
             .iter()
             .filter(|side| **side != -1)
@@ -151,7 +150,7 @@ fn reduced(graph: &Graph, node: &Node, shape: &[usize]) -> Option<Vec<usize>> {
     if !node.op.starts_with("Reduce") || node.int("keepdims") == Some(0) {
         return None;
     }
-    let axes = node.ints("axes").map(<[i64]>::to_vec).or_else(|| listed(1))?;
+    let axes = graph.list(node, "axes").ok().flatten()?;
     let mut kept = shape.to_vec();
     for axis in axes {
         *kept.get_mut(axis.rem_euclid(shape.len().max(1) as i64) as usize)? = 1;

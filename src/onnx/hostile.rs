@@ -171,10 +171,7 @@ fn borders(graph: &Graph, node: &Node) -> Outcome<()> {
     if node.op != "Pad" {
         return Ok(());
     }
-    let widths = match node.input(1).and_then(|wire| graph.constant(wire)) {
-        Some(widths) => widths.to_integers(),
-        None => node.ints("pads").map(<[i64]>::to_vec),
-    };
+    let widths = graph.list(node, "pads").ok().flatten();
     match widths.iter().flatten().find(|width| width.unsigned_abs() > MAX_ELEMENTS as u64) {
         Some(width) => Err(format!("node `{}` (Pad) has a border of {width}", node.label())),
         None => Ok(()),

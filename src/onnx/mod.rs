@@ -2,6 +2,7 @@
 //! the rest of the program sees [`Graph`].
 
 pub mod graph;
+mod lists;
 pub mod read;
 mod arity;
 mod attributes;

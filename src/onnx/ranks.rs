@@ -27,24 +27,22 @@ pub(super) fn check(graph: &Graph) -> Result<(), String> {
 
 fn rank(graph: &Graph, node: &Node, ranks: &HashMap<&str, usize>) -> usize {
     let of = |at: usize| node.input(at).and_then(|wire| ranks.get(wire)).copied().unwrap_or(0);
-    // How many integers an input or, in older operator sets, an attribute lists.
-    let listed = |at: usize, attribute: &str| {
-        let constant = node.input(at).and_then(|wire| graph.constant(wire));
-        constant.map(|tensor| tensor.shape.iter().product()).or(node.ints(attribute).map(<[i64]>::len))
-    };
+    let axes = || graph.list(node, "axes").ok().flatten().map(|axes| axes.len());
+    let sides =
+        |at: usize| node.input(at).and_then(|wire| graph.constant(wire)).map(|tensor| tensor.shape.iter().product());
     match node.op.as_str() {
         "Shape" | "Size" => 1,
         "Constant" => match node.attributes.get("value") {
             Some(Attribute::Tensor(tensor)) => tensor.shape.len(),
             _ => 1,
         },
-        "Unsqueeze" => of(0) + listed(1, "axes").unwrap_or(1),
-        "Squeeze" => of(0) - listed(1, "axes").unwrap_or(0).min(of(0)),
+        "Unsqueeze" => of(0) + axes().unwrap_or(1),
+        "Squeeze" => of(0) - axes().unwrap_or(0).min(of(0)),
         "Gather" => (of(0) + of(1)).saturating_sub(1),
         // A size that is computed from shapes has as many axes as these.
-        "Reshape" | "ConstantOfShape" => listed(usize::from(node.op == "Reshape"), "").unwrap_or(0),
+        "Reshape" | "ConstantOfShape" => sides(usize::from(node.op == "Reshape")).unwrap_or(0),
         "Flatten" => 2,
-        "Expand" => of(0).max(listed(1, "").unwrap_or(0)),
+        "Expand" => of(0).max(sides(1).unwrap_or(0)),
         _ => (0..node.inputs.len()).map(of).max().unwrap_or(0),
     }
 }

@@ -58,7 +58,7 @@ fn with_two_meanings(node: &Node) -> Option<String> {
     let automatic = automatic(node).filter(|automatic| *automatic != "NOTSET")?;
     let given = node.ints("pads")?;
     let contradicts = automatic != "VALID" || given.iter().any(|side| *side != 0);
-    contradicts.then(|| format!("has pads {given:?} and auto_pad {automatic}; export it with pads only"))
+    contradicts.then(|| format!("has pads {given:?} and auto_pad {automatic:?}; export it with pads only"))
 }
 
 /// tract and ONNX Runtime differ here by whole cells.
@@ -67,7 +67,7 @@ fn pool_with_two_meanings(opset: i64, node: &Node) -> Option<String> {
     let dilated = node.ints("dilations").is_some_and(|sides| sides.iter().any(|side| *side != 1));
     let ceil = node.int("ceil_mode").unwrap_or(0) != 0;
     if dilated && automatic.starts_with("SAME") {
-        return Some(format!("has dilations and auto_pad {automatic}; export it with pads"));
+        return Some(format!("has dilations and auto_pad {automatic:?}; export it with pads"));
     }
     if ceil && automatic == "VALID" {
         return Some("has ceil_mode and auto_pad VALID; export it without auto_pad".into());

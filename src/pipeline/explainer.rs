@@ -6,7 +6,7 @@ use crate::cam::layers::combine;
 use crate::cam::methods::{self, About, AnyMethod, Method};
 use crate::cam::temporal::Follower;
 use crate::cam::{Context, HeatMap, Unit, null};
-use crate::engine::{Engine, Forward, Properties};
+use crate::engine::{Engine, Forward, Properties, Timed};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::model::Info;
@@ -117,6 +117,15 @@ impl Explainer {
             uniform_gradients: all(|properties| properties.uniform_gradients),
             non_negative: all(|properties| properties.non_negative),
         })
+    }
+
+    /// What each operator of a forward pass takes for a frame, in running order; of several layers the first one's.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn profile(&mut self, frame: &Frame) -> Result<Vec<Timed>> {
+        self.preprocess.run(frame, &mut self.input);
+        self.layers[0].engine.profile(&self.input)
     }
 
     /// Explains one frame.

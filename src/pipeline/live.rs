@@ -260,7 +260,8 @@ impl View<'_> {
         Some(frame)
     }
 
-    /// The next explained frame in the order in which they were explained; waits at most `timeout`.
+    /// The next explained frame in the order in which they were explained; waits at most `timeout`. The inference waits
+    /// for a view that takes none, also at the end of the source.
     pub fn explained(&self, timeout: Duration) -> Option<Explained> {
         self.explained.recv_timeout(timeout).ok()
     }

@@ -304,10 +304,11 @@ impl Worker {
     }
 
     fn finish(&mut self) -> Result<()> {
-        let Some(recording) = self.recording.take() else { return Ok(()) };
+        let Some(recording) = &mut self.recording else { return Ok(()) };
         let dropped = self.shared.progress().dropped;
         let path = recording.path().to_owned();
         let end = recording.finish(dropped - self.before.1)?;
+        self.recording = None;
         self.before = (self.before.0 + Duration::from_secs_f64(end.duration), dropped);
         let mut progress = self.shared.progress();
         (progress.path, progress.elapsed, progress.end) = (path, self.before.0, Some(end));

@@ -112,7 +112,8 @@ mod tests {
     }
 
     fn best(formats: &[FormatInfo], width: u32, height: u32, fps: u32) -> String {
-        let request = CameraRequest { width: Some(width), height: Some(height), fps: Some(fps), ..CameraRequest::default() };
+        let request =
+            CameraRequest { width: Some(width), height: Some(height), fps: Some(fps), ..CameraRequest::default() };
         ranked(formats, &request).first().map(Mode::to_string).unwrap_or_default()
     }
 

@@ -499,3 +499,12 @@ fn values_that_are_computed_and_are_not_numbers() {
     });
     says(&half, &["weights `w`", "not a number (element 1)"]);
 }
+
+#[test]
+fn names_of_choices_are_quoted_whatever_they_hold() {
+    let pads = ("pads", Attribute::Ints(vec![1, 1, 1, 1]));
+    let choice = ("auto_pad", Attribute::String(b"\x1b[2J\0".to_vec()));
+    let bytes =
+        sound().node("MaxPool", &["warm"], "small", &[("kernel_shape", Ints(vec![2, 2])), pads, choice]).bytes(4);
+    says(&bytes, &["node_small", "auto_pad", r"\u{1b}[2J\0"]);
+}

@@ -161,6 +161,32 @@ fn the_bench_measures_every_stage() {
     gradcam(&["bench", "--source", "0"]).fails_saying(&["demo"]);
 }
 
+/// Sums over the operators of a profile: the time in ms, the shares, and 10⁶ multiply-adds.
+fn profile(engine: &str) -> [f64; 3] {
+    let run = gradcam(&["bench", "--iterations", "3", "--profile", "--json", "--engine", engine]);
+    run.succeeds();
+    let report: Value = serde_json::from_str(&run.stdout).expect("the report is JSON");
+    let operators = report["profile"].as_array().expect("a list");
+    let sum = |of: &dyn Fn(&Value) -> f64| operators.iter().map(of).sum::<f64>();
+    let ms = |operator: &Value| operator["ms"].as_f64().expect("a number");
+    let rate = |operator: &Value| operator["giga_multiply_adds_per_second"].as_f64().unwrap_or(0.0);
+    let all = sum(&ms);
+    assert!(operators.iter().all(|operator| (operator["share"].as_f64().unwrap() - ms(operator) / all).abs() < 1e-9));
+    [all, sum(&|operator| operator["share"].as_f64().unwrap()), sum(&|operator| rate(operator) * ms(operator))]
+}
+
+#[test]
+fn both_engines_count_the_same_multiply_adds() {
+    let [fused, tract] = ["fused", "tract"].map(profile);
+    for [ms, shares, multiply_adds] in [fused, tract] {
+        assert!(ms > 0.0 && (shares - 1.0).abs() < 1e-9, "{ms} ms, shares {shares}");
+        // Over all Conv nodes of the file, cells of the output times weights of one of its maps: 383.907552 million;
+        // and the classifier's 1280 × 1000. tract counts the additions of the mean, 1280 × 49, too.
+        assert!((multiply_adds - 385.187_552).abs() < 0.07, "{multiply_adds} million");
+    }
+    gradcam(&["bench", "--engine", "onnx"]).fails_saying(&["onnx", "fused", "tract"]);
+}
+
 #[test]
 fn devices_are_listed_as_json() {
     let run = gradcam(&["devices", "--json"]);

@@ -386,14 +386,19 @@ impl Grower {
     }
 }
 
-/// Compares one graph; returns the operators that were differentiated.
-fn check(seed: u64) -> Vec<String> {
+/// The classifier of a seed, with two classes.
+pub fn grown(seed: u64) -> Builder {
     let mut grower = Grower::new(seed);
     for _ in 0..4 + seed % 8 {
         grower.grow();
     }
-    let opset = grower.opset;
-    let builder = grower.finish();
+    grower.finish()
+}
+
+/// Compares one graph; returns the operators that were differentiated.
+fn check(seed: u64) -> Vec<String> {
+    let builder = grown(seed);
+    let opset = builder.graph.opset;
     let ops: Vec<String> = builder.graph.nodes.iter().skip(1).map(|node| node.op.clone()).collect();
     let say = format!("seed {seed}, opset {opset}, {}", ops.join(" "));
     let bytes = builder.bytes(2);

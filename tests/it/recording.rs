@@ -36,12 +36,14 @@ fn times(count: usize) -> Vec<Duration> {
     (0..count).map(time).collect()
 }
 
+/// What a file was before a piece was written behind it, and that piece.
+type Written = (Vec<u8>, Vec<u8>);
+
 /// A file in memory that others can look at, of limited size.
 #[derive(Clone)]
 struct Memory {
     bytes: Arc<Mutex<Vec<u8>>>,
-    /// What the file was before each piece that was written behind it, and that piece.
-    pieces: Arc<Mutex<Vec<(Vec<u8>, Vec<u8>)>>>,
+    pieces: Arc<Mutex<Vec<Written>>>,
     room: usize,
 }
 
@@ -197,6 +199,7 @@ fn a_full_disk_leaves_a_film_that_plays() {
             .into_iter()
             .enumerate()
             .find_map(|(number, time)| recording.add(&canvas(64, 48, number), time).err())
+            .or_else(|| recording.finish(0).err())
             .expect("the disk fills up");
         assert!(failed.to_string().contains("film.mp4"), "{failed}");
         let kept = recording.give_up();
@@ -235,6 +238,7 @@ fn plan(path: &Path, view: Recorded) -> Plan {
             layer: info.layer.wire,
             preprocessing: info.preprocessing,
             probabilities: info.probabilities,
+            coinciding: Vec::new(),
         },
     }
 }

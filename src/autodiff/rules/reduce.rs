@@ -27,19 +27,14 @@ struct Reduction {
 }
 
 impl Reduction {
-    /// The axes as attribute, or as constant input (for sums since opset 13, for the others since 18); none means all,
-    /// unless the node says otherwise.
+    /// No axes means all, unless the node says otherwise.
     fn of(emitter: &Emitter, node: &Node, input: usize) -> Result<Reduction, String> {
         if input != 0 {
             return Err("its axes depend on the picture".into());
         }
         let shape = emitter.shape(&node.inputs[0])?;
-        let as_input = emitter.opset() >= if node.op == "ReduceSum" { 13 } else { 18 };
-        let given = match (as_input, node.input(1)) {
-            (true, Some(wire)) => emitter.integers(wire)?,
-            (true, None) => Vec::new(),
-            (false, _) => node.ints("axes").map(<[i64]>::to_vec).unwrap_or_default(),
-        };
+        let given = emitter.graph().list(node, "axes")?.unwrap_or_default();
+        let as_input = emitter.graph().list_input(node, "axes").is_some();
         let none = as_input && node.int("noop_with_empty_axes").unwrap_or(0) != 0;
         let mut axes: Vec<usize> = match given.is_empty() {
             true if none => Vec::new(),

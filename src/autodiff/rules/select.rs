@@ -14,28 +14,13 @@ pub(super) fn find(op: &str) -> Option<Rule> {
     })
 }
 
-/// The integers of an attribute, or of the constant input that took its place in operator set `since`.
-fn attribute_or_input(
-    emitter: &Emitter,
-    node: &Node,
-    name: &str,
-    input: usize,
-    since: i64,
-) -> Result<Option<Vec<i64>>, String> {
-    if emitter.opset() < since {
-        return Ok(node.ints(name).map(<[i64]>::to_vec));
-    }
-    node.input(input).map(|wire| emitter.integers(wire)).transpose()
-}
-
 /// y holds every `step`-th element of x from `start` to before `end`: g goes to where they were, 0 elsewhere.
 fn slice(emitter: &mut Emitter, node: &Node, gradient: &str, _input: usize) -> Result<String, String> {
     let shape = emitter.shape(&node.inputs[0])?;
-    let part = |emitter: &Emitter, name: &str, input| attribute_or_input(emitter, node, name, input, 10);
-    let starts = part(emitter, "starts", 1)?.ok_or("it has no starts")?;
-    let ends = part(emitter, "ends", 2)?.ok_or("it has no ends")?;
-    let axes = part(emitter, "axes", 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
-    let steps = part(emitter, "steps", 4)?.unwrap_or_else(|| vec![1; starts.len()]);
+    let starts = emitter.graph().list(node, "starts")?.ok_or("it has no starts")?;
+    let ends = emitter.graph().list(node, "ends")?.ok_or("it has no ends")?;
+    let axes = emitter.graph().list(node, "axes")?.unwrap_or_else(|| (0..starts.len() as i64).collect());
+    let steps = emitter.graph().list(node, "steps")?.unwrap_or_else(|| vec![1; starts.len()]);
     if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
         return Err("its starts, ends, axes and steps are not as many".into());
     }
@@ -109,11 +94,8 @@ fn pad(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Resu
     }
     let shape = emitter.shape(&node.inputs[0])?;
     let padded = emitter.shape(gradient)?;
-    let pads = attribute_or_input(emitter, node, "pads", 1, 11)?.ok_or("it has no pads")?;
-    let axes = match node.input(3) {
-        Some(wire) => emitter.integers(wire)?,
-        None => (0..shape.len() as i64).collect(),
-    };
+    let pads = emitter.graph().list(node, "pads")?.ok_or("it has no pads")?;
+    let axes = emitter.graph().list(node, "axes")?.unwrap_or_else(|| (0..shape.len() as i64).collect());
     if pads.len() != 2 * axes.len() {
         return Err(format!("it has {} pads for {} axes", pads.len(), axes.len()));
     }
@@ -139,7 +121,7 @@ fn pad(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Resu
                 let at = at.abs();
                 if at < length { at } else { 2 * (length - 1) - at }
             },
-            mode => return Err(format!("its mode `{}` is not supported", String::from_utf8_lossy(mode))),
+            mode => return Err(format!("its mode {:?} is not supported", String::from_utf8_lossy(mode))),
         },
         Some(_) => return Err("its mode is no text".into()),
     };

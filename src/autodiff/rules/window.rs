@@ -80,7 +80,7 @@ pub(super) fn axes(emitter: &Emitter, node: &Node, window: &[usize]) -> Result<V
                 let (less, more) = (border / 2, border - border / 2);
                 (axis.before, axis.after) = if automatic == b"SAME_UPPER" { (less, more) } else { (more, less) };
             }
-            other => return Err(format!("its auto_pad is {}", String::from_utf8_lossy(other))),
+            other => return Err(format!("its auto_pad is {:?}", String::from_utf8_lossy(other))),
         }
         if axis.cells != expected_cells(&axis, ceil) {
             return Err(format!(

@@ -248,11 +248,12 @@ impl<S: Storage> Recording<S> {
         self.logbook.as_ref().map_or(Ok(()), Writer::sync)
     }
 
-    /// Writes what waits, the index, and the durations. `dropped` is how many pictures never came here.
+    /// Writes what waits, the index, and the durations; nothing can be added after it. `dropped` is how many pictures
+    /// never came here.
     ///
     /// # Errors
     /// Those of [`Recording::add`].
-    pub fn finish(mut self, dropped: u64) -> Result<End> {
+    pub fn finish(&mut self, dropped: u64) -> Result<End> {
         if let Some(last) = self.fragment.samples.last_mut() {
             // The last picture is shown as long as the one before it.
             self.step = if self.step > 0 { self.step } else { TIMESCALE / USUAL_FPS as u32 };

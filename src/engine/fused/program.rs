@@ -1,0 +1,105 @@
+//! What a fused region computes, free of how: steps over channels-last feature maps.
+
+pub use crate::kernels::finish::Activation;
+
+/// The extent of feature maps `[height, width, channels]`. A vector of scores is 1×1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    pub height: usize,
+    pub width: usize,
+    pub channels: usize,
+}
+
+impl Shape {
+    pub fn cells(self) -> usize {
+        self.height * self.width
+    }
+}
+
+/// The index of feature maps in [`Program::values`].
+pub type Value = usize;
+
+/// Steps in an order in which they can run. Each value is made by one step or is an input.
+#[derive(Debug, Clone, Default)]
+pub struct Program {
+    pub values: Vec<Shape>,
+    pub inputs: Vec<Value>,
+    pub outputs: Vec<Value>,
+    pub steps: Vec<Step>,
+}
+
+/// `output` = last(activation(work + bias) + residual).
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The node that gave the step its name.
+    pub name: String,
+    pub work: Work,
+    /// One for each channel of the output.
+    pub bias: Option<Vec<f32>>,
+    pub activation: Activation,
+    /// Of the output's shape.
+    pub residual: Option<Value>,
+    pub last: Activation,
+    pub output: Value,
+}
+
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// A convolution over all channels; `weights` `[out, ky, kx, in]`.
+    Dense { input: Value, window: Window, weights: Vec<f32> },
+    /// A convolution of each channel by itself; `weights` `[ky, kx, channels]`.
+    Depthwise { input: Value, window: Window, weights: Vec<f32> },
+    /// The largest of each window; cells outside the picture do not count.
+    MaxPool { input: Value, window: Window },
+    /// The mean of each window; cells outside the picture count as zeros, or not at all.
+    AveragePool { input: Value, window: Window, count_outside: bool },
+    /// The mean of all cells: 1×1.
+    Mean { input: Value },
+    /// Each channel times its factor, if there are factors.
+    Scale { input: Value, factors: Option<Vec<f32>> },
+    /// The product of two values; `gate` has the input's shape or is 1×1 with as many channels.
+    Gate { input: Value, gate: Value },
+    /// Channel `i` of the output is channel `.1` of value `.0` (concatenation, slice, shuffle).
+    Pick { channels: Vec<(Value, u32)> },
+}
+
+impl Step {
+    /// What makes a result of this shape costs.
+    pub fn multiply_adds(&self, output: Shape) -> u64 {
+        let each = match &self.work {
+            Work::Dense { weights, .. } | Work::Depthwise { weights, .. } => weights.len(),
+            _ => 0,
+        };
+        output.cells() as u64 * each as u64
+    }
+}
+
+impl Work {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Work::Dense { .. } => "Dense",
+            Work::Depthwise { .. } => "Depthwise",
+            Work::MaxPool { .. } => "MaxPool",
+            Work::AveragePool { .. } => "AveragePool",
+            Work::Mean { .. } => "Mean",
+            Work::Scale { .. } => "Scale",
+            Work::Gate { .. } => "Gate",
+            Work::Pick { .. } => "Pick",
+        }
+    }
+}
+
+/// Where a convolution or pooling looks, `[vertical, horizontal]` in cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    pub kernel: [usize; 2],
+    pub stride: [usize; 2],
+    pub dilation: [usize; 2],
+    /// Cells above and left of the picture that the first window covers.
+    pub before: [usize; 2],
+}
+
+impl Window {
+    /// One cell, every cell.
+    pub const POINT: Window = Window { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], before: [0, 0] };
+}

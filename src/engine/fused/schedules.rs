@@ -1,0 +1,208 @@
+//! Random programs on every instruction set, with any number of threads and any size of cache, against the plain
+//! interpreter.
+
+use super::naive;
+use super::program::{Activation, Program, Shape, Step, Value, Window, Work};
+use super::run::Runner;
+use super::schedule::Machine;
+use crate::kernels::Isa;
+use proptest::prelude::*;
+use tract_linalg::multithread::Executor;
+
+/// A linear congruential generator (Knuth's MMIX constants).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % bound
+    }
+
+    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+
+    /// From −1 to 1.
+    fn number(&mut self) -> f32 {
+        self.below(2001) as f32 / 1000.0 - 1.0
+    }
+
+    fn numbers(&mut self, count: usize) -> Vec<f32> {
+        (0..count).map(|_| self.number()).collect()
+    }
+
+    fn activation(&mut self) -> Activation {
+        let none = Activation::None;
+        let relu = Activation::Clip { low: 0.0, high: f32::INFINITY };
+        let (slope, offset) = (0.2, 0.4);
+        self.of(&[
+            none,
+            none,
+            none,
+            relu,
+            Activation::Clip { low: -0.5, high: 0.5 },
+            Activation::LeakyRelu { slope: 0.1 },
+            Activation::HardSigmoid { slope, offset },
+            Activation::HardSwish { slope, offset },
+            Activation::Sigmoid,
+            Activation::Silu,
+        ])
+    }
+
+    /// A window whose every place covers some of the picture, and the extent of what it makes.
+    fn window(&mut self, shape: Shape, pool: bool) -> Option<(Window, [usize; 2])> {
+        let mut axis = |extent: usize| {
+            let (kernel, stride, dilation) =
+                (self.of(&[1, 1, 2, 3, 3, 5, 7]), self.of(&[1, 1, 2, 3]), self.of(&[1, 1, 2]));
+            let span = (kernel - 1) * dilation + 1;
+            let most = if pool { (kernel - 1).min(extent - 1) * usize::from(dilation == 1) } else { span };
+            let (before, after) = (self.below(most + 1), self.below(most + 1));
+            let places = (extent + before + after).checked_sub(span)? / stride + 1;
+            Some((kernel, stride, dilation, before, places))
+        };
+        let (vertical, horizontal) = (axis(shape.height)?, axis(shape.width)?);
+        let window = Window {
+            kernel: [vertical.0, horizontal.0],
+            stride: [vertical.1, horizontal.1],
+            dilation: [vertical.2, horizontal.2],
+            before: [vertical.3, horizontal.3],
+        };
+        Some((window, [vertical.4, horizontal.4]))
+    }
+}
+
+fn program(dice: &mut Dice) -> Program {
+    let mut program = Program::default();
+    for _ in 0..1 + dice.below(2) {
+        program.inputs.push(program.values.len());
+        let channels = dice.of(&[1, 3, 4, 8, 16, 17, 33]);
+        program.values.push(Shape { height: 1 + dice.below(20), width: 1 + dice.below(40), channels });
+    }
+    while program.steps.len() < 8 {
+        // Mostly what was made last, so that there are chains.
+        let all = program.values.len();
+        let input = if dice.below(4) == 0 { dice.below(all) } else { all - 1 };
+        let shape = program.values[input];
+        let Some((work, to)) = work(dice, &program, input) else { continue };
+        let Shape { channels, .. } = to;
+        let like: Vec<Value> = (0..all).filter(|value| program.values[*value] == to).collect();
+        let residual = (!like.is_empty() && dice.below(2) == 0).then(|| dice.of(&like));
+        let bias = (dice.below(2) == 0).then(|| dice.numbers(channels));
+        let (activation, last) =
+            (dice.activation(), if residual.is_some() { dice.activation() } else { Activation::None });
+        let output = program.values.len();
+        program.values.push(to);
+        assert!(shape.cells() > 0 && to.cells() > 0);
+        program.steps.push(Step { name: String::new(), work, bias, activation, residual, last, output });
+    }
+    let all = program.values.len();
+    program.outputs.push(all - 1);
+    if dice.below(2) == 0 {
+        program.outputs.push(all - 2);
+    }
+    program
+}
+
+fn work(dice: &mut Dice, program: &Program, input: Value) -> Option<(Work, Shape)> {
+    let shape = program.values[input];
+    let sized = |extent: [usize; 2], channels: usize| Shape { height: extent[0], width: extent[1], channels };
+    Some(match dice.below(9) {
+        0 | 1 => {
+            let channels = dice.of(&[1, 5, 16, 24, 40]);
+            let weights = dice.numbers(channels * shape.channels);
+            (Work::Dense { input, window: Window::POINT, weights }, Shape { channels, ..shape })
+        }
+        2 => {
+            let (window, extent) = dice.window(shape, false)?;
+            let channels = dice.of(&[1, 7, 16, 35]);
+            let weights = dice.numbers(channels * window.kernel[0] * window.kernel[1] * shape.channels);
+            (Work::Dense { input, window, weights }, sized(extent, channels))
+        }
+        3 | 4 => {
+            let (window, extent) = dice.window(shape, false)?;
+            let weights = dice.numbers(window.kernel[0] * window.kernel[1] * shape.channels);
+            (Work::Depthwise { input, window, weights }, sized(extent, shape.channels))
+        }
+        5 => {
+            let (window, extent) = dice.window(shape, true)?;
+            let inside = |axis: usize, from: usize| {
+                let last = (extent[axis] - 1) * window.stride[axis];
+                last < window.before[axis] + from
+            };
+            if !inside(0, shape.height) || !inside(1, shape.width) {
+                return None;
+            }
+            let work = match dice.below(3) {
+                0 => Work::MaxPool { input, window },
+                kind => Work::AveragePool { input, window, count_outside: kind == 1 },
+            };
+            (work, sized(extent, shape.channels))
+        }
+        6 => (Work::Mean { input }, Shape { height: 1, width: 1, ..shape }),
+        7 => {
+            let gates: Vec<Value> = (0..program.values.len())
+                .filter(|value| {
+                    let gate = program.values[*value];
+                    gate == shape || (gate.cells() == 1 && gate.channels == shape.channels)
+                })
+                .collect();
+            let gate = dice.of(&gates);
+            let factors = (dice.below(2) == 0).then(|| dice.numbers(shape.channels));
+            let work = if dice.below(2) == 0 { Work::Gate { input, gate } } else { Work::Scale { input, factors } };
+            (work, shape)
+        }
+        _ => {
+            let like = |value: &Value| {
+                let other = program.values[*value];
+                (other.height, other.width) == (shape.height, shape.width)
+            };
+            let like: Vec<Value> = (0..program.values.len()).filter(like).collect();
+            let mut channels = Vec::new();
+            for _ in 0..1 + dice.below(3) {
+                let value = dice.of(&like);
+                let first = dice.below(program.values[value].channels);
+                channels.extend((first..program.values[value].channels).map(|channel| (value, channel as u32)));
+            }
+            let shape = Shape { channels: channels.len(), ..shape };
+            (Work::Pick { channels }, shape)
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn schedules_compute_what_programs_mean(seed in any::<u64>()) {
+        let mut dice = Dice(seed);
+        let program = program(&mut dice);
+        let numbers: Vec<Vec<f32>> = program.inputs.iter().map(|value| {
+            let shape = program.values[*value];
+            dice.numbers(shape.cells() * shape.channels)
+        }).collect();
+        let inputs: Vec<&[f32]> = numbers.iter().map(Vec::as_slice).collect();
+        let room = || -> Vec<Vec<f32>> {
+            let sizes = program.outputs.iter().map(|value| program.values[*value]);
+            sizes.map(|shape| vec![f32::NAN; shape.cells() * shape.channels]).collect()
+        };
+        let mut expected = room();
+        let mut views: Vec<&mut [f32]> = expected.iter_mut().map(Vec::as_mut_slice).collect();
+        naive::Runner::new(&program).run(&inputs, &mut views);
+        let threads = 1 + dice.below(3);
+        let executor = if threads > 1 { Executor::multithread(threads) } else { Executor::SingleThread };
+        for isa in Isa::all() {
+            let cache = dice.of(&[100, 3_000, 30_000, 1_000_000]);
+            let mut runner = Runner::on(&program, Machine { isa: *isa, threads, cache }, &executor);
+            // The second run finds the memory as the first left it.
+            for run in 0..2 {
+                let mut found = room();
+                let mut views: Vec<&mut [f32]> = found.iter_mut().map(Vec::as_mut_slice).collect();
+                runner.run(&inputs, &mut views);
+                for (found, expected) in std::iter::zip(&found, &expected) {
+                    let scale = expected.iter().fold(1.0, |most: f32, number| most.max(number.abs()));
+                    let off = std::iter::zip(found, expected).map(|(a, b)| (a - b).abs());
+                    let off = off.fold(0.0, |most: f32, off| if off <= most { most } else { off });
+                    prop_assert!(off <= 1e-4 * scale, "{isa}, {threads} threads, cache {cache}, run {run}: {off} of {scale}: {program:?}");
+                }
+            }
+        }
+    }
+}

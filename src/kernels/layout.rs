@@ -1,0 +1,79 @@
+//! Between feature maps channels-first `[C, H, W]`, as tract holds them, and rows of pixels in the arena.
+
+use super::arena::Arena;
+
+/// Cells that are moved together, so that the lines they are written to stay in the cache.
+const BLOCK: usize = 16;
+
+/// Writes row `row` of `maps` (`[channels, height, width]`) to the pixels at `at`.
+///
+/// # Panics
+/// Where a slice or the arena is too small.
+pub fn row_from_maps(arena: &Arena, maps: &[f32], channels: usize, [row, width]: [usize; 2], at: usize, step: usize) {
+    if channels == 0 || width == 0 {
+        return;
+    }
+    let plane = maps.len() / channels;
+    let base = arena.at(at, (width - 1) * step + channels);
+    for first in (0..width).step_by(BLOCK) {
+        for channel in 0..channels {
+            let start = channel * plane + row * width;
+            let cells = &maps[start + first..start + (first + BLOCK).min(width)];
+            for (pixel, value) in cells.iter().enumerate() {
+                // SAFETY: `at` checked all channels of all pixels.
+                unsafe { *base.add((first + pixel) * step + channel) = *value };
+            }
+        }
+    }
+}
+
+/// Writes the pixels at `at` to row `row` of `maps` (`[channels, height, width]`).
+///
+/// # Panics
+/// Where a slice or the arena is too small.
+pub fn row_to_maps(arena: &Arena, at: usize, step: usize, maps: &mut [f32], channels: usize, [row, width]: [usize; 2]) {
+    if channels == 0 || width == 0 {
+        return;
+    }
+    let plane = maps.len() / channels;
+    let base = arena.at(at, (width - 1) * step + channels);
+    for first in (0..channels).step_by(BLOCK) {
+        for pixel in 0..width {
+            for channel in first..(first + BLOCK).min(channels) {
+                // SAFETY: `at` checked all channels of all pixels.
+                maps[channel * plane + row * width + pixel] = unsafe { *base.add(pixel * step + channel) };
+            }
+        }
+    }
+}
+
+/// Fills `floats` floats at `at` with zeros: the columns beside the picture.
+///
+/// # Panics
+/// Where it reaches beyond the arena.
+pub fn clear(arena: &Arena, at: usize, floats: usize) {
+    // SAFETY: `at` checks the bounds.
+    unsafe { arena.at(at, floats).write_bytes(0, floats) }
+}
+
+/// Copies one channel of a row of pixels.
+///
+/// # Panics
+/// Where it reaches beyond the arena.
+pub fn copy_channels(
+    arena: &Arena,
+    [from, from_step]: [usize; 2],
+    [to, to_step]: [usize; 2],
+    pixels: usize,
+    channels: usize,
+) {
+    if pixels == 0 {
+        return;
+    }
+    let source = arena.at(from, (pixels - 1) * from_step + channels);
+    let target = arena.at(to, (pixels - 1) * to_step + channels);
+    for pixel in 0..pixels {
+        // SAFETY: checked; the plan gives every value its own memory, so the two do not overlap.
+        unsafe { target.add(pixel * to_step).copy_from_nonoverlapping(source.add(pixel * from_step), channels) };
+    }
+}

@@ -1,0 +1,224 @@
+//! Dense convolutions over channels-last feature maps: sums of products of pixels' channels with packed weights.
+//!
+//! A tile of some pixels and two vectors of output channels stays in registers while all products are added to it. For
+//! a 1×1 convolution the factors of a pixel are its channels; for k×k they are runs of channels at each of its taps,
+//! read where they lie: nothing is copied together (no im2col).
+
+use super::arena::{Aligned, Arena, behind};
+use super::finish::{Finish, finish};
+use super::simd::Simd;
+use super::{Isa, dispatch};
+use std::ops::Range;
+
+/// Vectors of output channels in a tile.
+const WIDE: usize = 2;
+
+/// Weights in the order in which the kernel reads them: panels of two vectors of output channels (the last may be one);
+/// in a panel one such row for each factor of a pixel.
+pub struct Packed {
+    weights: Aligned,
+    bias: Aligned,
+    depth: usize,
+    vectors: usize,
+}
+
+impl Packed {
+    /// `weights` `[out, depth]`, `bias` one for each output.
+    pub fn new(isa: Isa, weights: &[f32], bias: Option<&[f32]>, outputs: usize) -> Packed {
+        assert_eq!(weights.len() % outputs.max(1), 0, "each output has as many weights");
+        let depth = weights.len() / outputs.max(1);
+        let lanes = isa.lanes();
+        let vectors = outputs.div_ceil(lanes);
+        let mut packed = vec![0.0; vectors * lanes * depth];
+        for (output, row) in weights.chunks_exact(depth.max(1)).enumerate() {
+            let (vector, lane) = (output / lanes, output % lanes);
+            let panel = vector / WIDE;
+            let width = (vectors - panel * WIDE).min(WIDE) * lanes;
+            let start = panel * WIDE * lanes * depth + vector % WIDE * lanes + lane;
+            row.iter().enumerate().for_each(|(at, weight)| packed[start + at * width] = *weight);
+        }
+        let mut padded = vec![0.0; vectors * lanes];
+        if let Some(bias) = bias {
+            padded[..outputs].copy_from_slice(bias);
+        }
+        Packed { weights: Aligned::new(packed.into_iter()), bias: Aligned::new(padded.into_iter()), depth, vectors }
+    }
+
+    /// Panels of output channels: the parts in which the work can be divided.
+    pub fn panels(&self) -> usize {
+        self.vectors.div_ceil(WIDE)
+    }
+
+    /// Factors of a pixel.
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+}
+
+/// Rows of output pixels to compute. All offsets are floats in the arena.
+pub struct Product<'a> {
+    pub weights: &'a Packed,
+    pub panels: Range<usize>,
+    /// For each row, where its first pixel's factors begin: as many runs as there are taps.
+    pub taps: &'a [usize],
+    /// Factors in each run, one after another.
+    pub run: usize,
+    /// From one pixel's factors to the next pixel's.
+    pub step: usize,
+    /// For each row, where its first pixel goes.
+    pub outputs: &'a [usize],
+    pub output_step: usize,
+    /// For each row, what is added to its first pixel, and the step to the next.
+    pub residuals: Option<(&'a [usize], usize)>,
+    /// In each row.
+    pub pixels: usize,
+    pub finish: Finish,
+}
+
+/// Computes what `product` says.
+///
+/// # Panics
+/// Where it reaches beyond the arena, or its parts do not fit each other.
+pub fn product(isa: Isa, arena: &Arena, product: &Product) {
+    let Product { weights, pixels, .. } = product;
+    let rows = product.outputs.len();
+    if rows == 0 || *pixels == 0 {
+        return;
+    }
+    let (taps, rest) = (product.taps.len() / rows, product.taps.len() % rows);
+    assert!(rest == 0 && taps * product.run == weights.depth, "as many factors as weights");
+    assert!(product.panels.end <= weights.panels(), "panels that exist");
+    let width = weights.vectors * isa.lanes();
+    assert!(weights.weights.len() == width * weights.depth && weights.bias.len() == width, "packed for this set");
+    assert!(*pixels == 1 || product.output_step >= width, "pixels that do not overlap");
+    product.taps.iter().for_each(|tap| _ = arena.at(*tap, (pixels - 1) * product.step + product.run));
+    product.outputs.iter().for_each(|output| _ = arena.at(*output, (pixels - 1) * product.output_step + width));
+    if let Some((residuals, step)) = product.residuals {
+        assert_eq!(residuals.len(), rows, "one residual for each row");
+        residuals.iter().for_each(|residual| _ = arena.at(*residual, (pixels - 1) * step + width));
+    }
+    dispatch!(isa, rows_of(arena: &Arena = arena, product: &Product<'_> = product, taps: usize = taps));
+}
+
+#[inline(always)]
+unsafe fn rows_of<S: Simd>(arena: &Arena, product: &Product, taps: usize) {
+    let base = arena.at(0, 0);
+    let weights = product.weights;
+    // Two vectors of weights, one factor, and the sums.
+    let most = if S::REGISTERS >= 32 { 14 } else { 6 };
+    for panel in product.panels.clone() {
+        let vectors = (weights.vectors - panel * WIDE).min(WIDE);
+        let start = panel * WIDE * S::LANES;
+        for (row, output) in product.outputs.iter().enumerate() {
+            let taps = &product.taps[row * taps..(row + 1) * taps];
+            let mut pixel = 0;
+            while pixel < product.pixels {
+                let pixels = even_share(product.pixels - pixel, most);
+                // SAFETY: `product` checked that every pixel of every row lies in the arena, for all panels, and that
+                // the weights have the size that the panels say.
+                unsafe {
+                    let tile = Tile {
+                        base,
+                        taps,
+                        from: pixel * product.step,
+                        step: product.step,
+                        run: product.run,
+                        weights: weights.weights.as_ptr().add(start * weights.depth),
+                        bias: weights.bias.as_ptr().add(start),
+                        to: base.add(output + pixel * product.output_step + start),
+                        output_step: product.output_step,
+                        residual: product.residuals.map(|(residuals, step)| {
+                            (base.add(residuals[row] + pixel * step + start).cast_const(), step)
+                        }),
+                        finish: &product.finish,
+                    };
+                    if vectors == WIDE { tile.run_any::<S, WIDE>(pixels) } else { tile.run_any::<S, 1>(pixels) }
+                }
+                pixel += pixels;
+            }
+        }
+    }
+}
+
+/// How many of `left` to take next, at most `most`, so that the last is not a small rest.
+#[inline(always)]
+fn even_share(left: usize, most: usize) -> usize {
+    if left <= most { left } else { left.div_ceil(left.div_ceil(most)) }
+}
+
+struct Tile<'a> {
+    base: *const f32,
+    taps: &'a [usize],
+    from: usize,
+    step: usize,
+    run: usize,
+    weights: *const f32,
+    bias: *const f32,
+    to: *mut f32,
+    output_step: usize,
+    residual: Option<(*const f32, usize)>,
+    finish: &'a Finish,
+}
+
+impl Tile<'_> {
+    #[inline(always)]
+    unsafe fn run_any<S: Simd, const VECTORS: usize>(&self, pixels: usize) {
+        macro_rules! sizes {
+            ($($few:literal)* ; $($many:literal)*) => {
+                // SAFETY: passed on from the caller.
+                unsafe {
+                    match pixels {
+                        $($few => self.run::<S, $few, VECTORS>(),)*
+                        $($many if S::REGISTERS >= 32 => self.run::<S, $many, VECTORS>(),)*
+                        _ => unreachable!("tiles have at most as many pixels as registers allow"),
+                    }
+                }
+            };
+        }
+        sizes!(1 2 3 4 5 6; 7 8 9 10 11 12 13 14)
+    }
+
+    #[inline(always)]
+    unsafe fn run<S: Simd, const PIXELS: usize, const VECTORS: usize>(&self) {
+        // SAFETY: the caller vouches for all taps, weights, outputs and residuals of the tile.
+        unsafe {
+            let bias: [S::Vector; VECTORS] =
+                std::array::from_fn(|vector| S::load(self.bias.add(behind(0, vector, S::LANES))));
+            let mut sums = [bias; PIXELS];
+            let mut weights = self.weights;
+            for tap in self.taps {
+                let factors = self.base.add(tap + self.from);
+                for at in 0..self.run {
+                    let row: [S::Vector; VECTORS] =
+                        std::array::from_fn(|vector| S::load(weights.add(behind(0, vector, S::LANES))));
+                    weights = weights.add(VECTORS * S::LANES);
+                    for (pixel, sums) in sums.iter_mut().enumerate() {
+                        let factor = S::splat(*factors.add(behind(at, pixel, self.step)));
+                        for (sum, weight) in sums.iter_mut().zip(row) {
+                            *sum = S::fma(factor, weight, *sum);
+                        }
+                    }
+                }
+            }
+            let Some(bounds) = self.finish.bounds() else {
+                for (pixel, sums) in sums.into_iter().enumerate() {
+                    for (vector, sum) in sums.into_iter().enumerate() {
+                        S::store(self.to.add(behind(behind(0, pixel, self.output_step), vector, S::LANES)), sum);
+                    }
+                }
+                return finish::<S>(self.finish, self.to, self.output_step, self.residual, PIXELS, VECTORS);
+            };
+            let [low, high, last_low, last_high] = bounds.map(|bound| S::splat(bound));
+            for (pixel, sums) in sums.into_iter().enumerate() {
+                for (vector, sum) in sums.into_iter().enumerate() {
+                    let mut value = S::min(S::max(sum, low), high);
+                    if let Some((residual, step)) = self.residual {
+                        value = S::add(value, S::load(residual.add(behind(behind(0, pixel, step), vector, S::LANES))));
+                        value = S::min(S::max(value, last_low), last_high);
+                    }
+                    S::store(self.to.add(behind(behind(0, pixel, self.output_step), vector, S::LANES)), value);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! Vectors of `f32` as the instruction sets have them, behind one trait: a kernel is written once, generic over [`Simd`],
+//! and compiled for each set by a function that enables its features.
+
+/// One instruction set.
+///
+/// # Safety
+/// Every function may run only where the machine has the instructions; loads and stores touch `LANES` floats at the
+/// pointer, which need not be aligned.
+pub trait Simd: Copy + 'static {
+    type Vector: Copy;
+    const LANES: usize;
+    /// How many vectors the kernels may hold in registers.
+    const REGISTERS: usize;
+
+    unsafe fn splat(value: f32) -> Self::Vector;
+    unsafe fn load(from: *const f32) -> Self::Vector;
+    unsafe fn store(to: *mut f32, value: Self::Vector);
+    unsafe fn add(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    unsafe fn sub(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    unsafe fn mul(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    unsafe fn div(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    unsafe fn min(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    unsafe fn max(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// a·b + c; rounded once where the set can.
+    unsafe fn fma(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    /// To the nearest integer.
+    unsafe fn round(a: Self::Vector) -> Self::Vector;
+    /// 2^a for integers a from −126 to 127.
+    unsafe fn power_of_two(a: Self::Vector) -> Self::Vector;
+}
+
+/// What every processor has: arrays of four, one operation after another.
+#[derive(Clone, Copy)]
+pub struct Scalar;
+
+impl Simd for Scalar {
+    type Vector = [f32; 4];
+    const LANES: usize = 4;
+    const REGISTERS: usize = 16;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> [f32; 4] {
+        [value; 4]
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> [f32; 4] {
+        // SAFETY: the caller vouches for four floats; an array may lie where a float may.
+        unsafe { from.cast::<[f32; 4]>().read() }
+    }
+
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, value: [f32; 4]) {
+        // SAFETY: as above.
+        unsafe { to.cast::<[f32; 4]>().write(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|at| a[at] + b[at])
+    }
+
+    #[inline(always)]
+    unsafe fn sub(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|at| a[at] - b[at])
+    }
+
+    #[inline(always)]
+    unsafe fn mul(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|at| a[at] * b[at])
+    }
+
+    #[inline(always)]
+    unsafe fn div(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|at| a[at] / b[at])
+    }
+
+    #[inline(always)]
+    unsafe fn min(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|at| if a[at] < b[at] { a[at] } else { b[at] })
+    }
+
+    #[inline(always)]
+    unsafe fn max(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|at| if a[at] > b[at] { a[at] } else { b[at] })
+    }
+
+    #[inline(always)]
+    unsafe fn fma(a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|at| a[at] * b[at] + c[at])
+    }
+
+    #[inline(always)]
+    unsafe fn round(a: [f32; 4]) -> [f32; 4] {
+        // Adding and taking away 1.5·2²³ leaves the nearest integer; the arguments are small.
+        std::array::from_fn(|at| (a[at] + 12_582_912.0) - 12_582_912.0)
+    }
+
+    #[inline(always)]
+    unsafe fn power_of_two(a: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|at| f32::from_bits(((a[at] as i32 + 127) as u32) << 23))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::Simd;
+    use std::arch::x86_64::*;
+
+    #[derive(Clone, Copy)]
+    pub struct Avx2;
+
+    #[derive(Clone, Copy)]
+    pub struct Avx512;
+
+    macro_rules! instructions {
+        ($set:ident, $vector:ty, $lanes:expr, $registers:expr, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident,
+         $div:ident, $min:ident, $max:ident, $fma:ident, round $round:expr, power $power:expr) => {
+            // SAFETY (all): the trait's contract is the instructions' own.
+            impl Simd for $set {
+                type Vector = $vector;
+                const LANES: usize = $lanes;
+                const REGISTERS: usize = $registers;
+
+                #[inline(always)]
+                unsafe fn splat(value: f32) -> $vector {
+                    unsafe { $splat(value) }
+                }
+
+                #[inline(always)]
+                unsafe fn load(from: *const f32) -> $vector {
+                    unsafe { $load(from) }
+                }
+
+                #[inline(always)]
+                unsafe fn store(to: *mut f32, value: $vector) {
+                    unsafe { $store(to, value) }
+                }
+
+                #[inline(always)]
+                unsafe fn add(a: $vector, b: $vector) -> $vector {
+                    unsafe { $add(a, b) }
+                }
+
+                #[inline(always)]
+                unsafe fn sub(a: $vector, b: $vector) -> $vector {
+                    unsafe { $sub(a, b) }
+                }
+
+                #[inline(always)]
+                unsafe fn mul(a: $vector, b: $vector) -> $vector {
+                    unsafe { $mul(a, b) }
+                }
+
+                #[inline(always)]
+                unsafe fn div(a: $vector, b: $vector) -> $vector {
+                    unsafe { $div(a, b) }
+                }
+
+                #[inline(always)]
+                unsafe fn min(a: $vector, b: $vector) -> $vector {
+                    unsafe { $min(a, b) }
+                }
+
+                #[inline(always)]
+                unsafe fn max(a: $vector, b: $vector) -> $vector {
+                    unsafe { $max(a, b) }
+                }
+
+                #[inline(always)]
+                unsafe fn fma(a: $vector, b: $vector, c: $vector) -> $vector {
+                    unsafe { $fma(a, b, c) }
+                }
+
+                #[inline(always)]
+                unsafe fn round(a: $vector) -> $vector {
+                    unsafe { $round(a) }
+                }
+
+                #[inline(always)]
+                unsafe fn power_of_two(a: $vector) -> $vector {
+                    unsafe { $power(a) }
+                }
+            }
+        };
+    }
+
+    const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+
+    instructions!(
+        Avx2,
+        __m256,
+        8,
+        16,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_add_ps,
+        _mm256_sub_ps,
+        _mm256_mul_ps,
+        _mm256_div_ps,
+        _mm256_min_ps,
+        _mm256_max_ps,
+        _mm256_fmadd_ps,
+        round | a | _mm256_round_ps::<NEAREST>(a),
+        power
+            | a
+            | _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(
+                _mm256_cvtps_epi32(a),
+                _mm256_set1_epi32(127)
+            )))
+    );
+
+    instructions!(
+        Avx512,
+        __m512,
+        16,
+        32,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_add_ps,
+        _mm512_sub_ps,
+        _mm512_mul_ps,
+        _mm512_div_ps,
+        _mm512_min_ps,
+        _mm512_max_ps,
+        _mm512_fmadd_ps,
+        round | a | _mm512_roundscale_ps::<NEAREST>(a),
+        power
+            | a
+            | _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_add_epi32(
+                _mm512_cvtps_epi32(a),
+                _mm512_set1_epi32(127)
+            )))
+    );
+}
+#[cfg(target_arch = "x86_64")]
+pub use x86::{Avx2, Avx512};
+
+#[cfg(target_arch = "aarch64")]
+mod arm {
+    use super::Simd;
+    use std::arch::aarch64::*;
+
+    #[derive(Clone, Copy)]
+    pub struct Neon;
+
+    // SAFETY (all): the trait's contract is the instructions' own; every aarch64 processor has them.
+    impl Simd for Neon {
+        type Vector = float32x4_t;
+        const LANES: usize = 4;
+        const REGISTERS: usize = 32;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> float32x4_t {
+            unsafe { vdupq_n_f32(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> float32x4_t {
+            unsafe { vld1q_f32(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(to: *mut f32, value: float32x4_t) {
+            unsafe { vst1q_f32(to, value) }
+        }
+
+        #[inline(always)]
+        unsafe fn add(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+            unsafe { vaddq_f32(a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn sub(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+            unsafe { vsubq_f32(a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn mul(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+            unsafe { vmulq_f32(a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn div(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+            unsafe { vdivq_f32(a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn min(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+            unsafe { vminq_f32(a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn max(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+            unsafe { vmaxq_f32(a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn fma(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
+            unsafe { vfmaq_f32(c, a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn round(a: float32x4_t) -> float32x4_t {
+            unsafe { vrndnq_f32(a) }
+        }
+
+        #[inline(always)]
+        unsafe fn power_of_two(a: float32x4_t) -> float32x4_t {
+            unsafe { vreinterpretq_f32_s32(vshlq_n_s32::<23>(vaddq_s32(vcvtq_s32_f32(a), vdupq_n_s32(127)))) }
+        }
+    }
+}
+#[cfg(target_arch = "aarch64")]
+pub use arm::Neon;
