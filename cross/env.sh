@@ -21,6 +21,6 @@ esac
 
 lower=${target//-/_}
 upper=$(printf '%s' "$lower" | tr '[:lower:]' '[:upper:]')
-export "CC_$lower=$gnu-gcc" "AR_$lower=$gnu-ar" "CARGO_TARGET_${upper}_LINKER=$gnu-gcc"
+export "CC_$lower=$gnu-gcc" "CXX_$lower=$gnu-g++" "AR_$lower=$gnu-ar" "CARGO_TARGET_${upper}_LINKER=$gnu-gcc"
 export "BINDGEN_EXTRA_CLANG_ARGS_$lower=-isystem /usr/$gnu/include"
 export "CARGO_TARGET_${upper}_RUNNER=${emulator[*]}"

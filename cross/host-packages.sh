@@ -79,8 +79,10 @@ fi
 
 if [ "$purpose" = cross ]; then
   program aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+  program aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
   package libc6-dev-arm64-cross
   program arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf
+  program arm-linux-gnueabihf-g++ g++-arm-linux-gnueabihf
   package libc6-dev-armhf-cross
   program qemu-aarch64-static qemu-user-static
   package debian-archive-keyring

@@ -3,8 +3,9 @@
 //! What nokhwa 0.10.11 does on Linux, and what is done about it: `frame` can block for ever and dropping a stream can
 //! panic ([`Watched`]); after an interrupted wait every call fails with EINVAL, after an unplug with ENODEV, and while a
 //! dead `Camera` exists its number opens the dead device again (any error drops it and [`Reconnect`] opens a new one);
-//! it does not tell how many bytes of a buffer are new ([`Leftovers`] and the decoder find out); it hands out the camera's own time
-//! stamp only together with a copy of the buffer, so frames are stamped when they arrive, a millisecond or so later.
+//! it does not tell how many bytes of a buffer are new ([`Leftovers`] and the decoder find out); it hands out the camera's
+//! own time stamp only together with a copy of the buffer, so frames are stamped when they arrive, a millisecond or so
+//! later.
 
 use super::devices::{DeviceInfo, Mode, ranked};
 use super::leftover::Leftovers;

@@ -68,8 +68,9 @@ pub const READABLE: [PixelFormat; 4] = [PixelFormat::Yuyv, PixelFormat::Nv12, Pi
 /// of them a second. Larger ones come faster as JPEG.
 const RAW_PIXELS: u64 = 640 * 480;
 
-/// All modes that can be used, best first: the requested format before others, colour before grey, then the size closest to the requested one, then a rate
-/// that is not below the requested one (or misses it by least), then the preferred format, then the lowest such rate.
+/// All modes that can be used, best first: the requested format before others, colour before grey, then the size closest
+/// to the requested one, then a rate that is not below the requested one (or misses it by least), then the preferred
+/// format, then the lowest such rate.
 pub fn ranked(formats: &[FormatInfo], request: &CameraRequest) -> Vec<Mode> {
     let (width, height) = request.size();
     let fps = request.fps();

@@ -11,7 +11,13 @@ const START: Duration = Duration::from_secs(20);
 const PICTURES: usize = 60;
 
 pub fn request(format: PixelFormat, (width, height): (u16, u16), fps: u32) -> CameraRequest {
-    CameraRequest { width: Some(width.into()), height: Some(height.into()), fps: Some(fps), format: Some(format) }
+    CameraRequest {
+        width: Some(width.into()),
+        height: Some(height.into()),
+        fps: Some(fps),
+        format: Some(format),
+        ..CameraRequest::default()
+    }
 }
 
 /// The node of the kernel's test camera.
