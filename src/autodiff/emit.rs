@@ -10,7 +10,10 @@ pub struct Emitter<'a> {
     graph: &'a Graph,
     /// Shapes of the classifier's wires and of those made here.
     shapes: HashMap<String, Vec<usize>>,
+    /// Every name that is taken.
     names: HashSet<String>,
+    /// How often the rules asked for a name.
+    asked: HashMap<String, usize>,
     /// The classifier's node whose rule is writing, for names that can be followed.
     origin: String,
     nodes: Vec<Node>,
@@ -26,6 +29,7 @@ impl<'a> Emitter<'a> {
             graph,
             shapes,
             names: graph.wires().into_iter().map(str::to_owned).collect(),
+            asked: HashMap::new(),
             origin: String::new(),
             nodes: Vec::new(),
             constants: BTreeMap::new(),
@@ -67,13 +71,14 @@ impl<'a> Emitter<'a> {
 
     fn name(&mut self, what: &str) -> String {
         let base = format!("gradient_head/{}/{what}", self.origin);
-        let mut name = base.clone();
-        let mut count = 1;
-        while !self.names.insert(name.clone()) {
-            count += 1;
-            name = format!("{base}_{count}");
+        let asked = self.asked.entry(base.clone()).or_default();
+        loop {
+            *asked += 1;
+            let name = if *asked == 1 { base.clone() } else { format!("{base}_{asked}") };
+            if self.names.insert(name.clone()) {
+                return name;
+            }
         }
-        name
     }
 
     /// A new constant wire.

@@ -2,6 +2,7 @@
 
 use super::rules::axis_from_front;
 use crate::error::{Error, Result};
+use crate::onnx::few;
 use crate::onnx::graph::{Attribute, Facts, Graph, Node, Tensor};
 use std::collections::HashSet;
 
@@ -59,7 +60,7 @@ fn parts(graph: &Graph, node: &Node, facts: &Facts) -> std::result::Result<(usiz
         (1..count).map(|_| size).chain([last]).collect()
     });
     if sizes.len() != node.outputs.len() || sizes.iter().any(|size| *size <= 0) || sizes.iter().sum::<i64>() != length {
-        return Err(format!("it splits {length} elements into parts of {sizes:?}"));
+        return Err(format!("it splits {length} elements into parts of {}", few(&sizes)));
     }
     for (output, size) in node.outputs.iter().zip(&sizes).filter(|(output, _)| !output.is_empty()) {
         let found = shape_of(output)?[axis];

@@ -7,6 +7,7 @@ mod film;
 mod export;
 mod inspect;
 mod live;
+mod memory;
 mod model;
 mod record;
 mod replay;

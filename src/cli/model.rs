@@ -1,5 +1,6 @@
 //! The options that name a model, and loading it.
 
+use super::memory::Loading;
 use super::say;
 use crate::cam::null;
 use crate::engine::{Backend, Engine};
@@ -136,6 +137,7 @@ impl ModelArgs {
 
     /// [`ModelArgs::engines`] with another backend than the default one.
     pub fn engines_on(&self, backend: Backend) -> Result<Vec<Engine>> {
+        let _loading = Loading::begin();
         let (file, bytes) = self.bytes()?;
         let options = self.options.options()?;
         let names: Vec<Option<String>> = match &options.layer {

@@ -22,7 +22,9 @@ impl Plan {
     /// Compiles `graph`, whose inputs have fixed shapes, for the threads of `executor`.
     pub fn new(graph: &Graph, backend: Backend, executor: &Executor) -> Result<Plan> {
         let compile = || -> TractResult<_> {
-            let mut model = tract_onnx::onnx().model_for_proto_model(&to_proto(graph))?.into_typed()?;
+            // The file's form of the weights is gone before the next one is made.
+            let parsed = tract_onnx::onnx().model_for_proto_model(&to_proto(graph))?;
+            let mut model = parsed.into_typed()?;
             left_constant::rewrite(&mut model)?;
             let (model, fusion) = match backend {
                 Backend::Fused => fused::fuse(model, executor).map(|(model, fusion)| (model, Some(fusion)))?,

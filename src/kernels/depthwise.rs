@@ -1,7 +1,7 @@
 //! Depthwise convolutions over channels-last feature maps: each channel by itself, a vector of channels at a time.
 
 use super::arena::{Aligned, Arena, behind};
-use super::finish::{Finish, finish};
+use super::finish::{Block, Finish, finish};
 use super::simd::Simd;
 use super::{Isa, dispatch};
 use std::ops::Range;
@@ -133,6 +133,24 @@ impl<'a> Row<'a> {
             lane,
         }
     }
+
+    /// What is left to do when all sums are stored.
+    #[inline(always)]
+    unsafe fn finish<S: Simd>(&self, depthwise: &Depthwise) {
+        if depthwise.finish.bounds().is_some() {
+            return;
+        }
+        // SAFETY: `depthwise` checked all pixels of output and residual.
+        unsafe {
+            let (at, step) = (self.base.add(self.to), depthwise.output_step);
+            let block = Block { at, step, pixels: depthwise.pixels, vectors: 1 };
+            finish::<S>(
+                &depthwise.finish,
+                block,
+                self.residual.map(|(at, step)| (self.base.add(at).cast_const(), step)),
+            );
+        }
+    }
 }
 
 #[inline(always)]
@@ -158,6 +176,7 @@ unsafe fn windows<S: Simd, const KERNEL: usize, const STRIDE: usize>(arena: &Are
                 5 => pixels::<S, KERNEL, STRIDE, 5>(depthwise, &row, pixel),
                 _ => pixels::<S, KERNEL, STRIDE, 6>(depthwise, &row, pixel),
             }
+            row.finish::<S>(depthwise);
         }
     }
 }
@@ -225,6 +244,8 @@ unsafe fn any_windows<S: Simd>(arena: &Arena, depthwise: &Depthwise) {
                 store::<S, 1>(depthwise, &row, pixel, [sum]);
             }
         }
+        // SAFETY: these pixels are stored.
+        unsafe { row.finish::<S>(depthwise) }
     }
 }
 
@@ -243,7 +264,7 @@ unsafe fn store<S: Simd, const PIXELS: usize>(
             for (at, sum) in sums.into_iter().enumerate() {
                 S::store(to.add(behind(0, at, depthwise.output_step)), sum);
             }
-            return finish::<S>(&depthwise.finish, to, depthwise.output_step, residual, PIXELS, 1);
+            return;
         };
         let [low, high, last_low, last_high] = bounds.map(|bound| S::splat(bound));
         for (at, sum) in sums.into_iter().enumerate() {

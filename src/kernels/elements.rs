@@ -1,7 +1,7 @@
 //! One pixel after another: scales, gates, pools, means, channels picked.
 
 use super::arena::{Arena, behind};
-use super::finish::{Finish, finish};
+use super::finish::{Block, Finish, finish};
 use super::simd::Simd;
 use super::{Isa, dispatch};
 
@@ -28,12 +28,20 @@ impl Target {
     #[inline(always)]
     unsafe fn store<S: Simd>(&self, base: *mut f32, pixel: usize, lane: usize, value: S::Vector) {
         // SAFETY: the caller vouches for the pixel.
+        unsafe { S::store(base.add(behind(self.at + lane, pixel, self.step)), value) }
+    }
+
+    /// What is left to do when all pixels are stored.
+    ///
+    /// # Safety
+    /// `check` held for these.
+    #[inline(always)]
+    unsafe fn finish<S: Simd>(&self, base: *mut f32, pixels: usize, width: usize) {
+        // SAFETY: passed on from the caller.
         unsafe {
-            let to = base.add(behind(self.at + lane, pixel, self.step));
-            S::store(to, value);
-            let residual =
-                self.residual.map(|(at, step)| (base.add(behind(at + lane, pixel, step)).cast_const(), step));
-            finish::<S>(&self.finish, to, self.step, residual, 1, 1);
+            let block = Block { at: base.add(self.at), step: self.step, pixels, vectors: width / S::LANES };
+            let residual = self.residual.map(|(at, step)| (base.add(at).cast_const(), step));
+            finish::<S>(&self.finish, block, residual);
         }
     }
 }
@@ -110,6 +118,8 @@ unsafe fn scale_row<S: Simd>(
             }
         }
     }
+    // SAFETY: they are stored where `target` was checked.
+    unsafe { target.finish::<S>(base, pixels, bias.len()) }
 }
 
 /// A row of windows.
@@ -187,6 +197,8 @@ unsafe fn pool_row<S: Simd>(arena: &Arena, windows: &Windows, pixels: usize, bia
             }
         }
     }
+    // SAFETY: they are stored where `target` was checked.
+    unsafe { target.finish::<S>(base, pixels, bias.len()) }
 }
 
 /// The mean of all pixels of `rows`, plus `bias`: one pixel.
@@ -227,4 +239,6 @@ unsafe fn mean_of<S: Simd>(arena: &Arena, rows: &[usize], step: usize, columns: 
             target.store::<S>(base, 0, lane, value);
         }
     }
+    // SAFETY: they are stored where `target` was checked.
+    unsafe { target.finish::<S>(base, 1, bias.len()) }
 }

@@ -80,65 +80,82 @@ unsafe fn exp<S: Simd>(x: S::Vector) -> S::Vector {
     }
 }
 
+/// 1 + e⁻ˣ.
 #[inline(always)]
-pub(super) unsafe fn activate<S: Simd>(activation: Activation, x: S::Vector) -> S::Vector {
+unsafe fn inverse_sigmoid<S: Simd>(x: S::Vector) -> S::Vector {
     // SAFETY: the caller runs where the set exists.
-    unsafe {
-        let one = S::splat(1.0);
-        let unit = |x| S::min(S::max(x, S::splat(0.0)), one);
-        let inverse = |x| S::add(exp::<S>(S::sub(S::splat(0.0), x)), one);
-        match activation {
-            Activation::None => x,
-            Activation::Clip { low, high } => S::min(S::max(x, S::splat(low)), S::splat(high)),
-            Activation::LeakyRelu { slope } => {
-                S::fma(S::min(x, S::splat(0.0)), S::splat(slope), S::max(x, S::splat(0.0)))
+    unsafe { S::add(exp::<S>(S::sub(S::splat(0.0), x)), S::splat(1.0)) }
+}
+
+/// Vectors at pixels of a row.
+#[derive(Clone, Copy)]
+pub(super) struct Block {
+    pub at: *mut f32,
+    /// From one pixel to the next.
+    pub step: usize,
+    pub pixels: usize,
+    pub vectors: usize,
+}
+
+/// Puts `$change` of each vector of the block in its place. No closure: one that is not inlined would be compiled
+/// without the instruction set, and each of its instructions become a call.
+macro_rules! each {
+    ($set:ident, $block:expr, |$x:ident $(, $pixel:ident, $vector:ident)?| $change:expr) => {
+        for pixel in 0..$block.pixels {
+            for vector in 0..$block.vectors {
+                $(let ($pixel, $vector) = (pixel, vector);)?
+                let at = $block.at.add(behind(behind(0, pixel, $block.step), vector, $set::LANES));
+                let $x = $set::load(at);
+                $set::store(at, $change);
             }
-            Activation::HardSigmoid { slope, offset } => unit(S::fma(x, S::splat(slope), S::splat(offset))),
-            Activation::HardSwish { slope, offset } => S::mul(x, unit(S::fma(x, S::splat(slope), S::splat(offset)))),
-            Activation::Sigmoid => S::div(one, inverse(x)),
-            Activation::Silu => S::div(x, inverse(x)),
+        }
+    };
+}
+
+impl Block {
+    #[inline(always)]
+    unsafe fn activate<S: Simd>(self, activation: Activation) {
+        // SAFETY: the caller of `finish` vouches for all pixels and vectors.
+        unsafe {
+            let (zero, one) = (S::splat(0.0), S::splat(1.0));
+            match activation {
+                Activation::None => {}
+                Activation::Clip { low, high } => {
+                    let (low, high) = (S::splat(low), S::splat(high));
+                    each!(S, self, |x| S::min(S::max(x, low), high));
+                }
+                Activation::LeakyRelu { slope } => {
+                    let slope = S::splat(slope);
+                    each!(S, self, |x| S::fma(S::min(x, zero), slope, S::max(x, zero)));
+                }
+                Activation::HardSigmoid { slope, offset } => {
+                    let (slope, offset) = (S::splat(slope), S::splat(offset));
+                    each!(S, self, |x| S::min(S::max(S::fma(x, slope, offset), zero), one));
+                }
+                Activation::HardSwish { slope, offset } => {
+                    let (slope, offset) = (S::splat(slope), S::splat(offset));
+                    each!(S, self, |x| S::mul(x, S::min(S::max(S::fma(x, slope, offset), zero), one)));
+                }
+                Activation::Sigmoid => each!(S, self, |x| S::div(one, inverse_sigmoid::<S>(x))),
+                Activation::Silu => each!(S, self, |x| S::div(x, inverse_sigmoid::<S>(x))),
+            }
         }
     }
 }
 
-/// Finishes `vectors` vectors at each of `pixels` pixels in place.
+/// Finishes the sums of a block in their places. `residual` is what is added to the first pixel, and the step to the
+/// next.
 #[inline(always)]
-pub(super) unsafe fn finish<S: Simd>(
-    finish: &Finish,
-    values: *mut f32,
-    step: usize,
-    residual: Option<(*const f32, usize)>,
-    pixels: usize,
-    vectors: usize,
-) {
-    #[inline(always)]
-    unsafe fn pass<S: Simd>(
-        values: *mut f32,
-        step: usize,
-        pixels: usize,
-        vectors: usize,
-        change: impl Fn(S::Vector, usize, usize) -> S::Vector,
-    ) {
-        for pixel in 0..pixels {
-            for vector in 0..vectors {
-                // SAFETY: the caller of `finish` vouches for all pixels and vectors.
-                unsafe {
-                    let at = values.add(behind(behind(0, pixel, step), vector, S::LANES));
-                    S::store(at, change(S::load(at), pixel, vector));
-                }
-            }
-        }
-    }
+pub(super) unsafe fn finish<S: Simd>(finish: &Finish, block: Block, residual: Option<(*const f32, usize)>) {
     // SAFETY: passed on from the caller.
     unsafe {
-        pass::<S>(values, step, pixels, vectors, |x, _, _| activate::<S>(finish.activation, x));
-        if let Some((residual, residual_step)) = residual {
-            pass::<S>(values, step, pixels, vectors, |x, pixel, vector| {
-                S::add(x, S::load(residual.add(behind(behind(0, pixel, residual_step), vector, S::LANES))))
-            });
+        block.activate::<S>(finish.activation);
+        if let Some((residual, step)) = residual {
+            each!(S, block, |x, pixel, vector| S::add(
+                x,
+                S::load(residual.add(behind(behind(0, pixel, step), vector, S::LANES)))
+            ));
         }
-        if finish.last != Activation::None {
-            pass::<S>(values, step, pixels, vectors, |x, _, _| activate::<S>(finish.last, x));
-        }
+        block.activate::<S>(finish.last);
     }
 }

@@ -5,7 +5,7 @@
 //! read where they lie: nothing is copied together (no im2col).
 
 use super::arena::{Aligned, Arena, behind};
-use super::finish::{Finish, finish};
+use super::finish::{Block, Finish, finish};
 use super::simd::Simd;
 use super::{Isa, dispatch};
 use std::ops::Range;
@@ -130,9 +130,17 @@ unsafe fn rows_of<S: Simd>(arena: &Arena, product: &Product, taps: usize) {
                         residual: product.residuals.map(|(residuals, step)| {
                             (base.add(residuals[row] + pixel * step + start).cast_const(), step)
                         }),
-                        finish: &product.finish,
+                        bounds: product.finish.bounds(),
                     };
-                    if vectors == WIDE { tile.run_any::<S, WIDE>(pixels) } else { tile.run_any::<S, 1>(pixels) }
+                    if vectors == WIDE {
+                        tile.run_any::<S, WIDE>(pixels)
+                    } else {
+                        tile.run_any::<S, 1>(pixels)
+                    }
+                    if tile.bounds.is_none() {
+                        let block = Block { at: tile.to, step: tile.output_step, pixels, vectors };
+                        finish::<S>(&product.finish, block, tile.residual);
+                    }
                 }
                 pixel += pixels;
             }
@@ -157,7 +165,8 @@ struct Tile<'a> {
     to: *mut f32,
     output_step: usize,
     residual: Option<(*const f32, usize)>,
-    finish: &'a Finish,
+    /// Of the sums, where they are finished by these. Other sums are only stored.
+    bounds: Option<[f32; 4]>,
 }
 
 impl Tile<'_> {
@@ -200,13 +209,13 @@ impl Tile<'_> {
                     }
                 }
             }
-            let Some(bounds) = self.finish.bounds() else {
+            let Some(bounds) = self.bounds else {
                 for (pixel, sums) in sums.into_iter().enumerate() {
                     for (vector, sum) in sums.into_iter().enumerate() {
                         S::store(self.to.add(behind(behind(0, pixel, self.output_step), vector, S::LANES)), sum);
                     }
                 }
-                return finish::<S>(self.finish, self.to, self.output_step, self.residual, PIXELS, VECTORS);
+                return;
             };
             let [low, high, last_low, last_high] = bounds.map(|bound| S::splat(bound));
             for (pixel, sums) in sums.into_iter().enumerate() {

@@ -115,7 +115,7 @@ mod x86 {
 
     macro_rules! instructions {
         ($set:ident, $vector:ty, $lanes:expr, $registers:expr, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident,
-         $div:ident, $min:ident, $max:ident, $fma:ident, round $round:expr, power $power:expr) => {
+         $div:ident, $min:ident, $max:ident, $fma:ident, round |$x:ident| $round:expr, power |$power_of:ident| $power:expr) => {
             // SAFETY (all): the trait's contract is the instructions' own.
             impl Simd for $set {
                 type Vector = $vector;
@@ -173,13 +173,13 @@ mod x86 {
                 }
 
                 #[inline(always)]
-                unsafe fn round(a: $vector) -> $vector {
-                    unsafe { $round(a) }
+                unsafe fn round($x: $vector) -> $vector {
+                    unsafe { $round }
                 }
 
                 #[inline(always)]
-                unsafe fn power_of_two(a: $vector) -> $vector {
-                    unsafe { $power(a) }
+                unsafe fn power_of_two($power_of: $vector) -> $vector {
+                    unsafe { $power }
                 }
             }
         };

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::onnx::Graph;
+use crate::onnx::few;
 use crate::onnx::graph::{Attribute, ElementType, Facts, Node};
 use std::collections::HashMap;
 
@@ -106,7 +107,7 @@ fn split(graph: &Graph, node: &Node, facts: &Facts) -> Outcome {
     let equal = sized || graph.opset >= 18 || parts.iter().all(|part| *part == parts[0]);
     match parts.iter().try_fold(0usize, |sum, part| sum.checked_add(*part)) == Some(*length) && equal {
         true => Ok(()),
-        false => Err(format!("it splits {length} elements into parts of {parts:?}")),
+        false => Err(format!("it splits {length} elements into parts of {}", few(&parts))),
     }
 }
 

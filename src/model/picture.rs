@@ -2,6 +2,7 @@
 
 use super::metadata::Metadata;
 use crate::error::{Error, Result};
+use crate::onnx::few;
 use crate::onnx::graph::{Attribute, ElementType, Graph, Node, Port};
 
 /// The longest side of a picture that a network may want.
@@ -18,7 +19,11 @@ pub fn fix(graph: &mut Graph, metadata: &Metadata, size: Option<(usize, usize)>)
     let refuse = |reason: String| Err(Error::model(&file, reason));
     let [port] = graph.inputs.as_slice() else {
         let names: Vec<&str> = graph.inputs.iter().map(|port| port.name.as_str()).collect();
-        return refuse(format!("a classifier has one input, the picture; this one has {}: {names:?}", names.len()));
+        return refuse(format!(
+            "a classifier has one input, the picture; this one has {}: {}",
+            names.len(),
+            few(&names)
+        ));
     };
     let name = port.name.clone();
     if port.kind != ElementType::F32 {

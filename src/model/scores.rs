@@ -1,6 +1,7 @@
 //! The scores among a classifier's outputs: before a softmax or sigmoid, one for each class.
 
 use crate::error::{Error, Result};
+use crate::onnx::few;
 use crate::onnx::graph::{ElementType, Fact, Facts, Graph, Node, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -34,14 +35,15 @@ pub fn choose(graph: &mut Graph, name: Option<&str>) -> Result<()> {
         (None, [_]) => 0,
         (None, _) => {
             return refuse(format!(
-                "a classifier has one output, the scores; this one has {}: {names:?}. If it is no detector or segmenter, \
+                "a classifier has one output, the scores; this one has {}: {}. If it is no detector or segmenter, \
                  name the one with the scores (--scores)",
-                names.len()
+                names.len(),
+                few(&names)
             ));
         }
         (Some(name), _) => match names.iter().position(|known| *known == name) {
             Some(at) => at,
-            None => return refuse(format!("it has no output `{name}`; there are {names:?}")),
+            None => return refuse(format!("it has no output `{name}`; there are {}", few(&names))),
         },
     };
     graph.outputs = vec![graph.outputs.swap_remove(at)];

@@ -1,6 +1,7 @@
 //! Numbers in attributes, or in constants that say the same, that have no meaning: an engine may count up to them, divide by them, or reserve so much.
 
 use super::graph::{Attribute, Graph, Node};
+use super::lists::few;
 use super::{MAX_ELEMENTS, MAX_RANK};
 
 const RANK: i64 = MAX_RANK as i64;
@@ -54,7 +55,7 @@ pub(super) fn check(graph: &Graph, node: &Node) -> Result<(), String> {
         sorted.sort_unstable();
         if !sorted.iter().copied().eq(0..perm.len() as i64) {
             let (label, op) = (node.label(), &node.op);
-            return Err(format!("node `{label}` ({op}) has perm {perm:?}, which is no order of axes"));
+            return Err(format!("node `{label}` ({op}) has perm {}, which is no order of axes", few(perm)));
         }
     }
     if let Some(axes) = graph.list_input(node, "axes").and_then(|input| graph.constant(node.input(input)?)) {

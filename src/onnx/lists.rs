@@ -1,6 +1,7 @@
 //! Lists of integers, such as axes, that are an attribute of a node in older operator sets and an input in newer ones.
 
 use super::graph::{Graph, Node};
+use std::fmt::Debug;
 
 /// Operators, the attribute, the input that took its place, and the operator set since which it is there.
 const BECAME_INPUTS: &[(&[&str], &str, usize, i64)] = &[
@@ -16,6 +17,17 @@ const BECAME_INPUTS: &[(&[&str], &str, usize, i64)] = &[
     (&["ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean"], "axes", 1, 18),
     (&["ReduceMin", "ReduceProd", "ReduceSumSquare"], "axes", 1, 18),
 ];
+
+/// The first of `items`, for a sentence, and how many there are if that is not all of them.
+pub fn few<T: Debug>(items: &[T]) -> String {
+    match items.get(..12) {
+        Some(first) if items.len() > first.len() => {
+            let first: Vec<String> = first.iter().map(|item| format!("{item:?}")).collect();
+            format!("[{}, …: {} of them]", first.join(", "), items.len())
+        }
+        _ => format!("{items:?}"),
+    }
+}
 
 impl Graph {
     /// Which input of a node holds the list `name`; `None` where it is an attribute in this operator set.

@@ -18,6 +18,7 @@ pub mod write;
 pub use cut::{Parts, cut};
 pub use graph::{Attribute, ElementType, Fact, Facts, Graph, Node, Port, Tensor};
 pub use hostile::OPERATORS;
+pub(crate) use lists::few;
 pub use read::read;
 pub use write::{to_bytes, to_proto};
 

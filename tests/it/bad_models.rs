@@ -508,3 +508,17 @@ fn names_of_choices_are_quoted_whatever_they_hold() {
         sound().node("MaxPool", &["warm"], "small", &[("kernel_shape", Ints(vec![2, 2])), pads, choice]).bytes(4);
     says(&bytes, &["node_small", "auto_pad", r"\u{1b}[2J\0"]);
 }
+
+#[test]
+fn long_lists_are_cut_short_in_errors() {
+    let axes = ("axes", Ints(vec![1; 4000]));
+    let bytes = Builder::new(13, 4, 3)
+        .with("w", &[1, 4], &[1.0; 4])
+        .node("ReduceMax", &["features"], "small", &[axes])
+        .node("GlobalAveragePool", &["small"], "pooled", &[])
+        .node("Flatten", &["pooled"], "flat", &[])
+        .node("MatMul", &["flat", "w"], "scores", &[])
+        .bytes(4);
+    let text = Model::load("bad.onnx", &bytes, &Options::default()).map(|_| ()).expect_err("it is refused").to_string();
+    assert!(text.len() < 400, "{} bytes: {text}", text.len());
+}

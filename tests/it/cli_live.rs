@@ -161,6 +161,25 @@ fn the_bench_measures_every_stage() {
     gradcam(&["bench", "--source", "0"]).fails_saying(&["demo"]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_live_view_needs_at_most_120_megabytes() {
+    let mut child = command(&["live", "--headless", "--json", "--source", "demo"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    assert_eq!(lines.take(60).map_while(Result::ok).count(), 60, "it explains frames");
+    // The high-water mark of its resident memory. (What the system tells of children that ended is at least what the
+    // parent had.)
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it still runs");
+    child.kill().expect("it still runs");
+    child.wait().expect("it was killed");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells");
+    let kilobytes: f64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number");
+    assert!(kilobytes <= 120.0 * 1024.0, "{} MB", kilobytes / 1024.0);
+}
+
 /// Sums over the operators of a profile: the time in ms, the shares, and 10⁶ multiply-adds.
 fn profile(engine: &str) -> [f64; 3] {
     let run = gradcam(&["bench", "--iterations", "3", "--profile", "--json", "--engine", engine]);

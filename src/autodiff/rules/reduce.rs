@@ -2,6 +2,7 @@
 
 use super::{Rule, axis_from_front};
 use crate::autodiff::emit::Emitter;
+use crate::onnx::few;
 use crate::onnx::graph::Node;
 
 /// The rules of this family.
@@ -43,7 +44,7 @@ impl Reduction {
         };
         axes.sort_unstable();
         if axes.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(format!("its axes {given:?} name one twice"));
+            return Err(format!("its axes {} name one twice", few(&given)));
         }
         let mut kept = shape.clone();
         axes.iter().for_each(|axis| kept[*axis] = 1);

@@ -2,6 +2,7 @@
 
 use super::{Rule, axis_from_front};
 use crate::autodiff::emit::Emitter;
+use crate::onnx::few;
 use crate::onnx::graph::{Attribute, Node};
 
 /// The rules of this family.
@@ -34,7 +35,7 @@ fn transpose(emitter: &mut Emitter, node: &Node, gradient: &str, _input: usize) 
         back[axis_from_front(*axis, rank)?] = at;
     }
     if order.len() != rank || back.contains(&rank) {
-        return Err(format!("its order {order:?} is none of {rank} axes"));
+        return Err(format!("its order {} is none of {rank} axes", few(order)));
     }
     emitter.permute(gradient, &back)
 }

@@ -1,6 +1,7 @@
 //! Where the windows of convolutions and pools lie.
 
 use crate::autodiff::emit::Emitter;
+use crate::onnx::few;
 use crate::onnx::graph::{Attribute, Node};
 
 /// The windows along one axis of the cells: number `o` reads the positions `o·stride − before + i·dilation` for i from 0
@@ -106,5 +107,5 @@ fn expected_cells(axis: &Axis, ceil: bool) -> usize {
 pub(super) fn sides(node: &Node, name: &str, count: usize, missing: usize) -> Result<Vec<usize>, String> {
     let Some(listed) = node.ints(name) else { return Ok(vec![missing; count]) };
     let sides: Option<Vec<usize>> = listed.iter().map(|side| usize::try_from(*side).ok()).collect();
-    sides.filter(|sides| sides.len() == count).ok_or_else(|| format!("its {name} are {listed:?}"))
+    sides.filter(|sides| sides.len() == count).ok_or_else(|| format!("its {name} are {}", few(listed)))
 }

@@ -16,14 +16,6 @@ pub(super) fn streamed(step: &Step) -> Option<(Value, Window)> {
     }
 }
 
-/// Floats of weights.
-fn weights(step: &Step) -> usize {
-    match &step.work {
-        Work::Dense { weights, .. } | Work::Depthwise { weights, .. } => weights.len(),
-        _ => 0,
-    }
-}
-
 /// The steps of a program in groups, in an order in which these can run. Each step of a group but the first reads what
 /// the one before makes, which nobody else needs. `cache` is the size of the second-level cache in floats.
 pub(super) fn groups(program: &Program, cache: usize) -> Vec<Vec<usize>> {
@@ -39,7 +31,8 @@ pub(super) fn groups(program: &Program, cache: usize) -> Vec<Vec<usize>> {
             let (shape, group) = (program.values[input], ending[input]?);
             let before = &program.steps[*groups[group].last()?];
             // Maps that stay in the cache anyway gain nothing; weights that do not stay would be read for each band.
-            let pays = 4 * shape.cells() * shape.channels > cache && 4 * (weights(before) + weights(step)) < cache;
+            let pays = 4 * shape.cells() * shape.channels > cache
+                && 4 * (program.weights(before) + program.weights(step)) < cache;
             (readers[input] == 1 && streamed(before).is_some() && shape.height > 1 && pays).then_some(group)
         });
         // It runs where its last step stands, when all that the group reads is there.

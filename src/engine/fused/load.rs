@@ -1,15 +1,20 @@
 //! Steps with their weights in the order in which the kernels read them.
 
-use super::program::{Program, Shape, Step, Value, Window, Work};
+use super::program::{Shape, Step, Value, Window, Work};
 use crate::kernels::arena::Aligned;
 use crate::kernels::elements::Pooling;
 use crate::kernels::finish::{Activation, Finish};
 use crate::kernels::{Isa, depthwise, product};
+use std::mem::take;
 
 /// A step, ready to run.
 pub(super) struct Loaded {
     pub kernel: Kernel,
     pub finish: Finish,
+    pub name: String,
+    /// [`Work::name`].
+    pub work: &'static str,
+    pub multiply_adds: u64,
 }
 
 pub(super) enum Kernel {
@@ -56,24 +61,26 @@ pub(super) struct Run {
 }
 
 impl Loaded {
-    pub fn new(program: &Program, step: &Step, isa: Isa) -> Loaded {
-        let Shape { channels, .. } = program.values[step.output];
+    /// Takes the step's weights.
+    pub fn new(values: &[Shape], step: &mut Step, multiply_adds: u64, isa: Isa) -> Loaded {
+        let Shape { channels, .. } = values[step.output];
+        let (name, work) = (step.name.clone(), step.work.name());
         let width = channels.next_multiple_of(isa.lanes());
         let padded = |numbers: Option<&[f32]>| {
             Aligned::new((0..width).map(|at| numbers.and_then(|numbers| numbers.get(at)).copied().unwrap_or(0.0)))
         };
         let bias = step.bias.as_deref();
         let pool = |input: &Value, window: &Window, pooling| {
-            let columns = program.values[*input].width;
+            let columns = values[*input].width;
             Kernel::Pool { window: *window, pooling, columns, bias: padded(bias) }
         };
-        let kernel = match &step.work {
+        let kernel = match &mut step.work {
             Work::Dense { window, weights, .. } => Kernel::Product {
-                weights: product::Packed::new(isa, weights, bias, channels),
+                weights: product::Packed::new(isa, &take(weights), bias, channels),
                 stride: window.stride[1],
             },
             Work::Depthwise { window, weights, .. } => Kernel::Depthwise {
-                weights: depthwise::Packed::new(isa, weights, bias, window.kernel, channels),
+                weights: depthwise::Packed::new(isa, &take(weights), bias, window.kernel, channels),
                 stride: window.stride[1],
                 dilation: window.dilation[1],
             },
@@ -82,7 +89,7 @@ impl Loaded {
                 let count = count_outside.then_some(window.kernel[0] * window.kernel[1]);
                 pool(input, window, Pooling::Average(count))
             }
-            Work::Mean { input } => Kernel::Mean { columns: program.values[*input].width, bias: padded(bias) },
+            Work::Mean { input } => Kernel::Mean { columns: values[*input].width, bias: padded(bias) },
             Work::Scale { factors, .. } => Kernel::Scale {
                 factors: factors.as_ref().map(|factors| padded(Some(factors.as_slice()))),
                 bias: padded(bias),
@@ -94,7 +101,7 @@ impl Loaded {
                 Kernel::Pick { runs: runs(channels), bias: padded(bias), finished }
             }
         };
-        Loaded { kernel, finish: Finish { activation: step.activation, last: step.last } }
+        Loaded { kernel, finish: Finish { activation: step.activation, last: step.last }, name, work, multiply_adds }
     }
 
     /// In how many parts, each some channels of the result, the step can be divided.

@@ -29,9 +29,9 @@ mod tests;
 
 use constants::Constants;
 pub(super) use op::FusedRegion;
+use run::Runner;
 use serde::Serialize;
 use std::collections::HashMap;
-use std::sync::Arc;
 use tract_linalg::multithread::Executor;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::InletId;
@@ -76,8 +76,7 @@ pub(super) fn fuse(mut model: TypedModel, executor: &Executor) -> TractResult<(T
     for region in regions {
         let outputs: TVec<TypedFact> =
             region.outputs.iter().map(|outlet| Ok(model.outlet_fact(*outlet)?.clone())).collect::<TractResult<_>>()?;
-        let op =
-            FusedRegion { program: Arc::new(region.program), outputs: outputs.clone(), executor: executor.clone() };
+        let op = FusedRegion { runner: Runner::new(region.program, executor), outputs: outputs.clone() };
         let name = model.unique_name("fused").into_owned();
         let node = model.add_node(name, op, outputs)?;
         for (slot, input) in region.inputs.iter().enumerate() {

@@ -1,18 +1,16 @@
 //! A region as an operator of tract.
 
-use super::program::Program;
 use super::run::{Runner, StepTime};
 use std::sync::Arc;
-use tract_linalg::multithread::Executor;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::*;
 
 /// Inputs and outputs are tensors as the replaced nodes had them, channels first.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct FusedRegion {
-    pub(super) program: Arc<Program>,
+    /// Its clones run; they share the weights.
+    pub(super) runner: Runner,
     pub(super) outputs: TVec<TypedFact>,
-    pub(super) executor: Executor,
 }
 
 impl FusedRegion {
@@ -23,13 +21,13 @@ impl FusedRegion {
         inputs: TVec<TValue>,
     ) -> TractResult<(TVec<TValue>, Vec<StepTime>)> {
         let state = state.downcast_mut::<State>().context("the state is of another operator")?;
-        state.run(self, inputs, |runner, inputs, outputs| runner.profile(&self.program, inputs, outputs))
+        state.run(self, inputs, |runner, inputs, outputs| runner.profile(inputs, outputs))
     }
 }
 
 impl PartialEq for FusedRegion {
     fn eq(&self, other: &FusedRegion) -> bool {
-        Arc::ptr_eq(&self.program, &other.program)
+        self.runner.same(&other.runner)
     }
 }
 
@@ -41,7 +39,7 @@ impl Op for FusedRegion {
     }
 
     fn info(&self) -> TractResult<Vec<String>> {
-        Ok(self.program.steps.iter().map(|step| step.name.clone()).collect())
+        Ok(self.runner.names().map(str::to_owned).collect())
     }
 
     fn validation(&self) -> Validation {
@@ -56,7 +54,7 @@ impl EvalOp for FusedRegion {
 
     fn state(&self, _ctx: &EvalContext) -> TractResult<Option<Box<dyn OpState>>> {
         let kept = vec![Vec::new(); self.outputs.len()];
-        Ok(Some(Box::new(State { runner: Runner::new(&self.program, &self.executor), kept })))
+        Ok(Some(Box::new(State { runner: self.runner.clone(), kept })))
     }
 }
 

@@ -43,6 +43,22 @@ pub struct Step {
     pub output: Value,
 }
 
+impl Program {
+    /// How many weights a step has, which it need not hold any more.
+    pub fn weights(&self, step: &Step) -> usize {
+        let channels = |value: Value| self.values[value].channels;
+        match step.work {
+            Work::Dense { input, window, .. } => window.cells() * channels(input) * channels(step.output),
+            Work::Depthwise { window, .. } => window.cells() * channels(step.output),
+            _ => 0,
+        }
+    }
+
+    pub fn multiply_adds(&self, step: &Step) -> u64 {
+        self.values[step.output].cells() as u64 * self.weights(step) as u64
+    }
+}
+
 #[derive(Debug, Clone)]
 pub enum Work {
     /// A convolution over all channels; `weights` `[out, ky, kx, in]`.
@@ -61,17 +77,6 @@ pub enum Work {
     Gate { input: Value, gate: Value },
     /// Channel `i` of the output is channel `.1` of value `.0` (concatenation, slice, shuffle).
     Pick { channels: Vec<(Value, u32)> },
-}
-
-impl Step {
-    /// What makes a result of this shape costs.
-    pub fn multiply_adds(&self, output: Shape) -> u64 {
-        let each = match &self.work {
-            Work::Dense { weights, .. } | Work::Depthwise { weights, .. } => weights.len(),
-            _ => 0,
-        };
-        output.cells() as u64 * each as u64
-    }
 }
 
 impl Work {
@@ -102,4 +107,9 @@ pub struct Window {
 impl Window {
     /// One cell, every cell.
     pub const POINT: Window = Window { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], before: [0, 0] };
+
+    /// That one place covers.
+    pub fn cells(self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
 }

@@ -36,6 +36,8 @@ pub(super) fn find(model: &TypedModel, constants: &Constants) -> TractResult<(Ve
             others.insert(*id, reason);
         }
     }
+    // With all of its weights.
+    drop(all);
     for round in 0.. {
         let known: Vec<usize> = order.iter().copied().filter(|id| !others.contains_key(id)).collect();
         let mut regions = Vec::new();

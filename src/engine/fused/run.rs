@@ -23,13 +23,13 @@ pub(super) struct Runner {
 }
 
 impl Runner {
-    pub fn new(program: &Program, executor: &Executor) -> Runner {
+    pub fn new(program: Program, executor: &Executor) -> Runner {
         let threads = if let Executor::MultiThread(pool) = executor { pool.current_num_threads() } else { 1 };
         Runner::on(program, Machine { isa: Isa::best(), threads, cache: second_level() / size_of::<f32>() }, executor)
     }
 
     /// For as many threads as the executor has.
-    pub fn on(program: &Program, machine: Machine, executor: &Executor) -> Runner {
+    pub fn on(program: Program, machine: Machine, executor: &Executor) -> Runner {
         let schedule = Schedule::new(program, machine);
         Runner { arena: Arena::new(schedule.floats), schedule: Arc::new(schedule), executor: executor.clone() }
     }
@@ -63,6 +63,16 @@ impl Runner {
         self.write(outputs);
     }
 
+    /// The steps' names, in running order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.schedule.steps.iter().map(|step| step.name.as_str())
+    }
+
+    /// Whether the other is a clone of this one.
+    pub fn same(&self, other: &Runner) -> bool {
+        Arc::ptr_eq(&self.schedule, &other.schedule)
+    }
+
     fn read(&mut self, inputs: &[&[f32]]) {
         for (maps, input) in self.schedule.inputs.iter().zip(inputs) {
             for y in 0..maps.shape.height {
@@ -81,20 +91,17 @@ impl Runner {
         }
     }
 
-    /// Runs the program that it was made for on one thread, and tells what each step took, the bands of one taken
-    /// together; and what is done between the steps.
-    pub fn profile(&mut self, program: &Program, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Vec<StepTime> {
+    /// Runs on one thread, and tells what each step took, the bands of one taken together; and what is done between the
+    /// steps.
+    pub fn profile(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Vec<StepTime> {
         let timed = |name: &str, work: &'static str, multiply_adds: u64| StepTime {
             name: name.to_owned(),
             work,
             multiply_adds,
             took: Duration::ZERO,
         };
-        let mut times: Vec<StepTime> = program
-            .steps
-            .iter()
-            .map(|step| timed(&step.name, step.work.name(), step.multiply_adds(program.values[step.output])))
-            .collect();
+        let steps = self.schedule.steps.iter();
+        let mut times: Vec<StepTime> = steps.map(|step| timed(&step.name, step.work, step.multiply_adds)).collect();
         times.push(timed("channels first to last and back, margins", "Layout", 0));
         let between = times.len() - 1;
         let mut last = Instant::now();
@@ -187,7 +194,7 @@ fn execute(schedule: &Schedule, arena: &Arena, call: &Call) {
             (*step, parts, from, *from_step, to, *to_step, residuals, *residual_step, *pixels)
         }
     };
-    let Loaded { kernel, finish } = &schedule.steps[step];
+    let Loaded { kernel, finish, .. } = &schedule.steps[step];
     let rows = (!residuals.is_empty()).then_some((residuals.as_slice(), residual_step));
     // Of kernels that do one row at a time.
     let residual = residuals.first().map(|at| (*at, residual_step));

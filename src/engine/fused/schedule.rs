@@ -53,9 +53,14 @@ pub(super) enum Call {
 }
 
 impl Schedule {
-    pub fn new(program: &Program, machine: Machine) -> Schedule {
+    pub fn new(mut program: Program, machine: Machine) -> Schedule {
         let Machine { isa, threads, cache } = machine;
-        let steps: Vec<Loaded> = program.steps.iter().map(|step| Loaded::new(program, step, isa)).collect();
+        let multiply_adds: Vec<u64> = program.steps.iter().map(|step| program.multiply_adds(step)).collect();
+        let Program { values, steps, .. } = &mut program;
+        // Weights are in memory once: as given, or as loaded.
+        let load = |(step, multiply_adds): (&mut Step, u64)| Loaded::new(values, step, multiply_adds, isa);
+        let steps: Vec<Loaded> = steps.iter_mut().zip(multiply_adds).map(load).collect();
+        let program = &program;
         let groups = groups(program, cache);
         let mut layout = Layout::new(program, isa, groups.len());
         let shares: Vec<Vec<Share>> =
@@ -209,7 +214,7 @@ impl<'p> Layout<'p> {
 
     fn shares_of_one(&self, step: &Step, loaded: &Loaded, height: usize, threads: usize, cache: usize) -> Vec<Share> {
         let input = streamed(step).map(|(input, window)| (self.whole[input], window));
-        let weights = if let Work::Dense { weights, .. } = &step.work { weights.len() } else { 0 };
+        let weights = self.program.weights(step);
         // All weights pass by for each band, and all of a band for each panel of weights: neither should leave the cache.
         let band = match input {
             Some((maps, window)) if 2 * weights < cache => (cache / 4 / maps.pitch().max(1) / window.stride[0]).max(1),

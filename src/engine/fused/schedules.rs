@@ -190,7 +190,7 @@ proptest! {
         let executor = if threads > 1 { Executor::multithread(threads) } else { Executor::SingleThread };
         for isa in Isa::all() {
             let cache = dice.of(&[100, 3_000, 30_000, 1_000_000]);
-            let mut runner = Runner::on(&program, Machine { isa: *isa, threads, cache }, &executor);
+            let mut runner = Runner::on(program.clone(), Machine { isa: *isa, threads, cache }, &executor);
             // The second run finds the memory as the first left it.
             for run in 0..2 {
                 let mut found = room();
