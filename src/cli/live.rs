@@ -9,12 +9,12 @@ use crate::clock::SystemClock;
 use crate::frame::PixelFormat;
 use crate::model::Info;
 use crate::overlay::Look;
-use crate::pipeline::live::{self, Controls, View};
+use crate::pipeline::live::{self, Controls, Limits, View};
 use crate::pipeline::recorder::Plan;
 use crate::pipeline::report::{Report, TimesReport};
 use crate::pipeline::screen::{Screen, Settings};
 use crate::pipeline::stats::Rate;
-use crate::source::{self, CameraRequest, SourceSpec};
+use crate::source::{self, CameraRequest, ControlRequest, SourceSpec};
 use crate::target::Selector;
 use clap::Args;
 use std::io::Write;
@@ -45,6 +45,16 @@ pub struct Live {
     /// Frames per second asked of the camera
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     fps: Option<u32>,
+    /// Set a control of the camera, such as gain=40 or auto_exposure=manual_mode; may be given several
+    /// times, and is done in this order (`gradcam devices --controls` lists names and values)
+    #[arg(long, value_name = "NAME=VALUE")]
+    control: Vec<ControlRequest>,
+    /// Frames per second that are decoded and shown, at most
+    #[arg(long, value_name = "N", value_parser = super::record::parse_fps)]
+    max_fps: Option<f32>,
+    /// Frames per second that are explained, at most
+    #[arg(long, value_name = "N", value_parser = super::record::parse_fps)]
+    max_inference_fps: Option<f32>,
     /// Begin a video anew at its end
     #[arg(long = "loop")]
     again: bool,
@@ -88,6 +98,7 @@ impl Live {
             fps: self.fps,
             again: self.again,
             format: self.format,
+            controls: self.control.clone(),
         };
         let spec = self.source()?;
         let destination = self.recording.destination()?;
@@ -98,7 +109,12 @@ impl Live {
         let explainer = explainer(engines, Selector::new(locked))?.following();
         let (info, coinciding) = (explainer.info().clone(), explainer.coinciding());
         let recordings = self.recording.plan(destination, named, self.model.facts(&explainer)?);
-        let controls = Controls { method, locked, frozen: None };
+        let controls = Controls {
+            method,
+            locked,
+            frozen: None,
+            limits: Limits { video: self.max_fps, inference: self.max_inference_fps },
+        };
         let screen = Screen::new(&info, self.settings(coinciding, start, recordings));
         let mut whole = true;
         let stages = live::run(source, explainer, controls, clock, shutdown, |view| {
