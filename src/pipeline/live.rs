@@ -10,9 +10,11 @@ use crate::clock::Clock;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, RawFrame};
+use crate::service::Heartbeat;
 use crate::shutdown::Shutdown;
 use crate::source::{Event, Source};
 use crate::target::Target;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{Builder, ScopedJoinHandle};
@@ -79,6 +81,8 @@ struct Shared {
     controls: Mutex<(u64, Controls)>,
     capture: Mutex<Capture>,
     stats: Mutex<(Stats, Rate)>,
+    /// Turns of the inference, with a frame or without.
+    turns: AtomicU64,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
 }
@@ -106,6 +110,7 @@ pub fn run(
         controls: Mutex::new((0, controls)),
         capture: Mutex::new(Capture { source: source.name(), ..Capture::default() }),
         stats: Mutex::default(),
+        turns: AtomicU64::new(0),
         clock,
         shutdown,
     };
@@ -157,7 +162,9 @@ fn capture(mut source: Box<dyn Source>, shared: &Shared) -> Result<()> {
     // A camera knows its mode only when it sends, which may be before it was ever said to be lost.
     let mut named = false;
     let mut pace = Pace::default();
+    let mut heart = Heartbeat::start(shared.clock.now());
     while !shared.shutdown.requested() {
+        heart.beat(shared.clock.now(), shared.turns.load(Ordering::Relaxed));
         match source.read(&mut raw)? {
             Event::Frame => {}
             Event::Lost(reason) => {
@@ -231,6 +238,7 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
     let mut obeyed = None;
     let mut pace = Pace::default();
     while !shared.shutdown.requested() {
+        shared.turns.fetch_add(1, Ordering::Relaxed);
         let (revision, controls) = lock(&shared.controls).clone();
         let changed = obeyed != Some(revision);
         if changed && explainer.selector.locked() != controls.locked {

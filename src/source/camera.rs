@@ -262,7 +262,7 @@ mod system {
     }
 
     pub fn controls(info: &DeviceInfo) -> std::result::Result<Vec<ControlInfo>, String> {
-        v4l2::controls(info.index).map_err(|e| plain(&e.to_string()))
+        v4l2::controls(info.index).map_err(|reason| plain(&reason))
     }
 
     pub fn set_control(info: &DeviceInfo, control: &ControlInfo, value: i64) -> std::result::Result<(), String> {

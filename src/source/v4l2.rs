@@ -3,6 +3,7 @@
 
 use super::controls::{ControlInfo, ControlKind, INACTIVE, READ_ONLY, plain};
 use super::devices::{DeviceInfo, FormatInfo, Mode, format_name};
+use crate::error::guarded;
 use crate::frame::PixelFormat;
 use std::collections::BTreeMap;
 use std::io;
@@ -184,8 +185,8 @@ pub fn set(index: u32, mode: Mode) -> io::Result<Mode> {
 }
 
 /// What can be set of a camera; what is no number, switch, menu or button is left out.
-pub fn controls(index: u32) -> io::Result<Vec<ControlInfo>> {
-    let list = || {
+pub fn controls(index: u32) -> Result<Vec<ControlInfo>, String> {
+    let list = || -> io::Result<Vec<ControlInfo>> {
         let device = Device::new(index as usize)?;
         match device.query_controls() {
             Ok(controls) => Ok(controls.into_iter().filter_map(|it| control(&device, it)).collect()),
@@ -195,7 +196,7 @@ pub fn controls(index: u32) -> io::Result<Vec<ControlInfo>> {
         }
     };
     // The v4l crate panics on kinds of controls that it does not know.
-    catch_unwind(list).unwrap_or_else(|_| Err(io::Error::other("its list of controls cannot be read")))
+    guarded(list)
 }
 
 fn control(device: &Device, it: Description) -> Option<ControlInfo> {

@@ -58,7 +58,7 @@ pub fn outlives() {
     let lines = BufReader::new(program.stdout.take().expect("it is piped")).lines();
     let explained = Arc::new(AtomicU64::new(0));
     let count = explained.clone();
-    std::thread::spawn(move || lines.for_each(|_| drop(count.fetch_add(1, Ordering::Relaxed))));
+    std::thread::spawn(move || lines.for_each(|_| _ = count.fetch_add(1, Ordering::Relaxed)));
     let seen = || explained.load(Ordering::Relaxed);
     let more = |limit| {
         let before = seen();
