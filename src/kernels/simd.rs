@@ -59,8 +59,7 @@ pub unsafe fn add_product<S: Simd, const PIXELS: usize, const VECTORS: usize>(
 ) {
     // SAFETY: passed on from the caller.
     unsafe {
-        let row: [S::Vector; VECTORS] =
-            std::array::from_fn(|vector| S::load(weights.add(behind(0, vector, S::LANES))));
+        let row: [S::Vector; VECTORS] = std::array::from_fn(|vector| S::load(weights.add(behind(0, vector, S::LANES))));
         for (pixel, sums) in sums.iter_mut().enumerate() {
             let factor = S::splat(*factors.add(behind(0, pixel, step)));
             for (sum, weight) in sums.iter_mut().zip(row) {
