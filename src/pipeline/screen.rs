@@ -1,19 +1,21 @@
 //! The live view: the newest frame with the newest map, and what the user does with it.
 
+mod commands;
+
+pub use commands::Command;
+
 use super::live::{Explained, View};
 use super::recorder::{Plan, Recorder};
 use super::report::{Report, TimesReport};
 use super::stats::{Rate, Stage};
 use super::watch::{Rule, Watch};
 use crate::cam::HeatMap;
-use crate::cam::methods;
 use crate::frame::{Frame, Rect};
 use crate::logbook;
 use crate::model::Info;
 use crate::overlay::{Canvas, Hud, Look, Overlay, State};
 use crate::sink::window::{Key, Window};
 use crate::sink::{Shown, Sink, snapshot};
-use crate::target::Target;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,8 +26,6 @@ const NOTE: Duration = Duration::from_secs(4);
 const IDLE: Duration = Duration::from_millis(250);
 /// How long the window waits for a frame to take its size from.
 const FIRST_FRAME: Duration = Duration::from_millis(500);
-/// By how much a key press changes the opacity.
-const OPACITY_STEP: f32 = 0.1;
 
 /// How the live view is to be.
 pub struct Settings {
@@ -133,7 +133,9 @@ impl<'a> Screen<'a> {
                 if key == Key::Quit {
                     return Ok(self.end());
                 }
-                self.obey(key, &view);
+                if let Err(reason) = self.asked(key, &view).and_then(|command| self.obey(command, &view)) {
+                    self.note(&reason, &view);
+                }
             }
         }
         Ok(self.end())
@@ -310,21 +312,19 @@ impl<'a> Screen<'a> {
         Ok(())
     }
 
-    /// The key: begins, or ends without waiting for the files to be closed.
-    fn toggle_recording(&mut self, view: &View) {
-        match self.recorder.take() {
-            Some(mut recorder) => {
+    /// Begins a recording, or ends it without waiting for the files to be closed.
+    fn record_or_end(&mut self, on: bool) -> Result<(), String> {
+        match (on, self.recorder.take()) {
+            (false, Some(mut recorder)) => {
                 recorder.close();
                 self.closing = Some(recorder);
             }
             // Two at a time would share the disk and the processor for nothing.
-            None if self.closing.is_some() => self.note("the last recording is still being closed", view),
-            None => {
-                if let Err(error) = self.start_recording() {
-                    self.note(&error.to_string(), view);
-                }
-            }
+            (true, None) if self.closing.is_some() => return Err("the last recording is still being closed".to_owned()),
+            (true, None) => self.start_recording().map_err(|error| error.to_string())?,
+            (_, as_before) => self.recorder = as_before,
         }
+        Ok(())
     }
 
     /// Waits for a recorder and says how it went.
@@ -356,62 +356,17 @@ impl<'a> Screen<'a> {
         Ok(())
     }
 
-    fn obey(&mut self, key: Key, view: &View) {
-        let look = &mut self.settings.look;
-        match key {
-            Key::Quit => {}
-            Key::Help => self.hud.help = !self.hud.help,
-            Key::Freeze => self.freeze(view),
-            Key::Lock(rank) => match self.hud.top.get(rank).map(|ranked| ranked.class) {
-                Some(class) => view.control(|controls| controls.locked = Some(Target::class(class))),
-                None => self.note("there is no class of this rank yet", view),
-            },
-            Key::Unlock => view.control(|controls| controls.locked = None),
-            Key::Method => view.control(|controls| controls.method = methods::after(controls.method)),
-            Key::Colormap => look.colormap = look.colormap.next(),
-            Key::MoreOpaque => look.opacity = (look.opacity + OPACITY_STEP).min(1.0),
-            Key::LessOpaque => look.opacity = (look.opacity - OPACITY_STEP).max(0.0),
-            Key::Heat => look.heat = !look.heat,
-            Key::Signed => {
-                look.signed = !look.signed;
-                let about = view.controls().method.about();
-                if look.signed && self.explained.as_ref().is_some_and(|explained| !explained.map.signed) {
-                    self.note(&format!("{} has no values that speak against a class", about.title), view);
-                }
-            }
-            Key::Flip => look.flip = !look.flip,
-            Key::Snapshot => self.snapshot(view),
-            Key::Record => self.toggle_recording(view),
-        }
-        self.stale = true;
-    }
-
-    /// Stops the picture, or lets it go on. A frozen frame is the one that the map on it explains.
-    fn freeze(&mut self, view: &View) {
-        if self.hud.state == State::Frozen {
-            self.hud.state = State::Live;
-            view.control(|controls| controls.frozen = None);
-            return;
-        }
-        let explained = self.explained.as_ref().map(|explained| Arc::clone(&explained.frame));
-        if let Some(frame) = explained.or_else(|| self.frame.clone()) {
-            self.hud.state = State::Frozen;
-            self.frame = Some(Arc::clone(&frame));
-            view.control(|controls| controls.frozen = Some(frame));
-        }
-    }
-
-    fn snapshot(&mut self, view: &View) {
-        let Some(frame) = self.frame.clone() else { return };
+    fn snapshot(&mut self, view: &View) -> Result<(), String> {
+        let Some(frame) = self.frame.clone() else { return Err("there is no frame yet".to_owned()) };
         // What other keys have just changed belongs into the picture too.
         self.draw(view);
         let map = self.explained.as_ref().map(|explained| &explained.map);
         let json = self.report(view, &frame, map);
         let shown = Shown { frame: &frame, map, canvas: &self.canvas };
-        match snapshot::save(&self.settings.snapshots, &snapshot::stem(), &shown, &json) {
-            Ok(path) => self.note(&format!("saved {}", path.display()), view),
-            Err(error) => self.note(&error.to_string(), view),
-        }
+        let saved = snapshot::save(&self.settings.snapshots, &snapshot::stem(), &shown, &json);
+        let path = saved.map_err(|error| error.to_string())?;
+        self.note(&format!("saved {}", path.display()), view);
+        Ok(())
     }
 
     fn report(&self, view: &View, frame: &Frame, map: Option<&HeatMap>) -> serde_json::Value {
