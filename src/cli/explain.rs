@@ -179,7 +179,10 @@ impl Work<'_> {
         };
         let explained = self.explainer.explain_still(&frame, self.method, &mut tell);
         runs.finish_and_clear();
-        let (mut map, stages) = explained?;
+        let (mut map, stages) = explained.map_err(|error| match error {
+            Error::Input { name, reason } => Error::input(path.display(), format!("{name} {reason}")),
+            error => error,
+        })?;
         if self.arguments.drop_test {
             map.drop_test = self.explainer.drop_test(&map, || true)?;
         }
