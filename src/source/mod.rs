@@ -15,6 +15,7 @@ pub mod image;
 mod leftover;
 pub mod pictures;
 pub mod reconnect;
+mod turned;
 #[cfg(target_os = "linux")]
 mod v4l2;
 pub mod video;
@@ -26,7 +27,7 @@ pub use devices::{DeviceInfo, FormatInfo, Mode, READABLE, format_name};
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::frame::{PixelFormat, RawFrame};
+use crate::frame::{PixelFormat, RawFrame, Turn};
 use crate::shutdown::Shutdown;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -92,6 +93,8 @@ pub struct CameraRequest {
     pub fps: Option<u32>,
     /// A video begins anew at its end.
     pub again: bool,
+    /// How its pictures are turned.
+    pub turn: Turn,
     /// Taken in any size that the camera has it in, rather than another format in the very size that was asked for.
     pub format: Option<PixelFormat>,
     /// What a camera is set to, in this order, whenever it is opened.
@@ -168,6 +171,16 @@ pub fn open(
     if let (Some(control), false) = (request.controls.first(), matches!(spec, SourceSpec::Camera(_))) {
         return Err(Error::input(control.to_string(), "the source is no camera, and only cameras have controls"));
     }
+    let source = open_lying(spec, request, clock, shutdown)?;
+    Ok(if request.turn == Turn::None { source } else { Box::new(turned::Turned { source, turn: request.turn }) })
+}
+
+fn open_lying(
+    spec: &SourceSpec,
+    request: &CameraRequest,
+    clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
+) -> Result<Box<dyn Source>> {
     match spec {
         SourceSpec::Camera(id) => camera::source(id, request, clock, shutdown),
         SourceSpec::Picture(path) => Ok(Box::new(pictures::Pictures::one(path, clock, shutdown)?)),
