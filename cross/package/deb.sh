@@ -28,7 +28,13 @@ target/release/gradcam completions bash > "$stage/completions/gradcam.bash"
 target/release/gradcam completions zsh > "$stage/completions/_gradcam"
 target/release/gradcam completions fish > "$stage/completions/gradcam.fish"
 cp cross/package/gradcam.default "$stage/default"
+gzip -9n < CHANGELOG.md > "$stage/doc/changelog.gz"
 cp README.md docs/hardware.md docs/troubleshooting.md docs/how-it-works.md docs/models.md docs/glossary.md "$stage/doc"
+{
+  echo "gradcam ($version-1) unstable; urgency=medium"
+  printf '\n  * What changed and why: changelog.gz in this folder.\n\n'
+  echo " -- $(sed -n 's/^maintainer = "\(.*\)"/\1/p' Cargo.toml)  $(date -uR -d "@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}")"
+} > "$stage/changelog"
 # What is compiled in, with its licence.
 cargo tree --locked --prefix none --edges normal --target "$target" --format '{p} {l}' |
   grep -v '^gradcam ' | sed 's/ (\*)$//' | sort -u > "$stage/doc/libraries.txt"
