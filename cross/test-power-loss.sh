@@ -13,9 +13,10 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 kernel=$(cd "$1" && pwd)
 program=$(realpath "$2")
 rounds=${ROUNDS:-10}
-# Seconds of recording that may be lost: what was written since the last sync (every 3 s, with the fragment of a second that
-# sees to it) and the fragment that waits (1 s); the rest is the emulator's slowness.
-allowed=${ALLOWED:-6}
+# Seconds of recording that may be lost: what was written since the last sync (every 3 s, with the fragment of a second
+# that sees to it) and the fragment that waits (1 s), which a board loses at most. The rest is the emulator's slowness: it
+# draws and encodes two to four frames a second.
+allowed=${ALLOWED:-8}
 PATH=$PATH:/usr/sbin:/sbin
 work=$(mktemp -d)
 machine=

@@ -3,7 +3,8 @@
 use crate::common::mp4::{decode, probe};
 use crate::common::program::{Folder, Run, command, gradcam};
 use serde_json::Value;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -278,10 +279,11 @@ fn a_phone_s_clip_is_upright_and_keeps_its_uneven_times() {
 #[test]
 fn the_smallest_videos_are_films_and_what_breaks_off_is_one_up_to_there() {
     let folder = Folder::new();
-    for size in ["1x1", "3x5", "17x16"] {
+    for (width, height) in [(1, 1), (3, 5), (17, 16)] {
+        let size = format!("{width}x{height}");
         let input = folder.path(&format!("{size}.mkv"));
-        let source = format!("testsrc2=size={size}:rate=10:duration=0.5");
-        ffmpeg(&["-f", "lavfi", "-i", &source, "-c:v", "ffv1", "-pix_fmt", "bgr0"], &input);
+        let (source, cut) = ("testsrc2=size=32x32:rate=10:duration=0.5", format!("format=rgb24,crop={width}:{height}"));
+        ffmpeg(&["-f", "lavfi", "-i", source, "-vf", &cut, "-c:v", "ffv1", "-pix_fmt", "bgr0"], &input);
         let out = path(&folder, &format!("{size}.mp4"));
         gradcam(&["explain", &input.to_string_lossy(), "-o", &out]).succeeds();
         assert_eq!(probe(Path::new(&out))["streams"][0]["nb_read_frames"], "5", "{size}");
@@ -316,4 +318,47 @@ fn a_video_plays_live_at_its_own_pace_and_ends() {
     let mut tenths = times.iter().map(|time| (time - times[0]) * 10.0);
     assert!(tenths.clone().all(|tenth| (tenth - tenth.round()).abs() < 1e-3), "{times:?}");
     assert!(tenths.next_back().is_some_and(|last| last <= 19.001));
+}
+
+#[test]
+fn a_video_begins_anew_at_its_end_where_that_is_asked_for() {
+    let folder = Folder::new();
+    let input = clip(&folder, "clip.mp4", &H264);
+    let run = gradcam(&["live", "--headless", "--source", &input, "--loop", "--frames", "25", "--json"]);
+    run.succeeds();
+    let frame = |line: &str| -> (u64, f64) {
+        let report: Value = serde_json::from_str(line).expect("JSON");
+        (report["frame"]["number"].as_u64().expect("a number"), report["frame"]["time"].as_f64().expect("a number"))
+    };
+    let frames: Vec<(u64, f64)> = run.stdout.lines().map(frame).collect();
+    // The clip has 20 frames.
+    assert!(frames.len() == 25 && frames[24].0 >= 24, "{frames:?}");
+    assert!(frames.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 < pair[1].1), "{frames:?}");
+}
+
+#[test]
+fn a_network_camera_that_goes_is_asked_again() {
+    let jpeg = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/src/source/demo/chelsea.jpg")).expect("it is there");
+    let server = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let address = format!("http://{}/", server.local_addr().expect("it is bound"));
+    // Each visitor is sent six pictures, as such cameras send them, and no more.
+    std::thread::spawn(move || {
+        for stream in server.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let _ = stream.read(&mut [0; 4096]);
+            let head = "HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n";
+            let _ = stream.write_all(head.as_bytes());
+            for _ in 0..6 {
+                let head = format!("--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len());
+                let _ = stream.write_all(&[head.as_bytes(), &jpeg, b"\r\n"].concat());
+                std::thread::sleep(std::time::Duration::from_millis(40));
+            }
+        }
+    });
+    // More than one visit gives.
+    let run = gradcam(&["live", "--headless", "--source", &address, "--frames", "7", "--json"]);
+    run.succeeds();
+    assert_eq!(run.stdout.lines().count(), 7);
+    let last: Value = serde_json::from_str(run.stdout.lines().last().expect("there are frames")).expect("JSON");
+    assert!(last["target"]["label"].as_str().is_some_and(|label| label.contains("cat")), "{last}");
 }
