@@ -1,18 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# host-packages.sh build | test | cross | camera
+# host-packages.sh build | test | browser | cross | camera
 #
-# Sees to it that this machine has what gradcam needs to be built and shown (build), to be tested (test), to be built for
-# ARM boards and tried under an emulator (cross), or to be tested with cameras in a virtual machine (camera).
+# Sees to it that this machine has what gradcam needs to be built and shown (build), to be tested (test), to have its
+# page tested in a browser (browser), to be built for ARM boards and tried under an emulator (cross), or to be tested with
+# cameras in a virtual machine (camera).
 # On Debian and Ubuntu the missing packages are installed, through sudo where not root; where nothing is missing,
 # nothing is asked and apt is not called. On other systems they are named, and the build goes on.
 set -eu
 
 purpose=${1:-}
 case $purpose in
-  build | test | cross | camera) ;;
-  *) echo "usage: host-packages.sh build | test | cross | camera" >&2; exit 2 ;;
+  build | test | browser | cross | camera) ;;
+  *) echo "usage: host-packages.sh build | test | browser | cross | camera" >&2; exit 2 ;;
 esac
 cd "$(dirname "$0")/.."
 
@@ -75,6 +76,14 @@ if [ "$purpose" = test ]; then
   # The reference tests.
   program python3 python3
   venv_possible || lack python3-venv
+fi
+
+if [ "$purpose" = browser ]; then
+  [ -n "${GRADCAM_CHROMIUM:-}" ] || program chromium chromium
+  program node nodejs
+  program npm npm
+  # Stands in for a camera's decoder, and looks at what was recorded.
+  program ffmpeg ffmpeg
 fi
 
 if [ "$purpose" = cross ]; then

@@ -73,7 +73,7 @@ export class Classes {
     const name = at("target");
     write(name, this.#title(target, recognised));
     name.classList.toggle("none", !target || !recognised);
-    write(at("score"), target ? `score ${number(target.score, 2)}` : "");
+    write(at("score"), target ? number(target.score, 2) : "–");
     at("top").classList.toggle("faint", !recognised || !map);
     this.#rows.forEach((row, rank) => {
       const ranked = top[rank];

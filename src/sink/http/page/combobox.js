@@ -9,11 +9,12 @@ const SAY_COUNT = 700;
 /** Letters without accents and case. */
 const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
-/** How well a label fits: has the text as whole words, begins with it, has a word that does, or has it somewhere. */
+/** How well a label fits: is the text, has it as whole words, begins with it, has a word that does, has it somewhere. */
 function rank(label, text) {
-  if (` ${label} `.replaceAll(",", " ").includes(` ${text} `)) return 0;
-  if (label.startsWith(text)) return 1;
-  return label.includes(` ${text}`) ? 2 : 3;
+  if (label === text) return 0;
+  if (` ${label} `.replaceAll(",", " ").includes(` ${text} `)) return 1;
+  if (label.startsWith(text)) return 2;
+  return label.includes(` ${text}`) ? 3 : 4;
 }
 
 export class Combobox {
@@ -70,7 +71,7 @@ export class Combobox {
     // The text field keeps the focus while the list is used.
     this.list.addEventListener("mousedown", (event) => event.preventDefault());
     this.list.addEventListener("click", ({ target }) => {
-      const option = target.closest("[role=option]");
+      const option = target.closest("[data-class]");
       if (option) this.#take(Number(option.dataset.class));
     });
     this.list.addEventListener("scroll", () => {
@@ -134,7 +135,7 @@ export class Combobox {
   #search() {
     const text = this.#typed ? plain(this.input.value.trim()) : "";
     const words = text.split(/\s+/);
-    const ranks = [[], [], [], []];
+    const ranks = [[], [], [], [], []];
     this.#plain.forEach((label, number) => {
       if (number === this.#without) return;
       if (text === "" || text === String(number)) ranks[0].push(number);
@@ -149,7 +150,8 @@ export class Combobox {
     this.#more();
     if (this.#found.length === 0) {
       const none = make("li", { className: "none", textContent: "No class has that in its label" });
-      none.setAttribute("role", "presentation");
+      // A listbox may hold nothing but options.
+      for (const [name, value] of [["role", "option"], ["aria-disabled", true], ["aria-selected", false]]) none.setAttribute(name, value);
       this.list.append(none);
     } else if (text !== "") {
       this.#go(0);
