@@ -27,6 +27,7 @@ export class Board {
   async #spawn(serve) {
     const child = spawn(PROGRAM, [...this.options, "--serve", serve], { cwd: this.folder, stdio: ["ignore", "ignore", "pipe"] });
     this.child = child;
+    process.once("exit", () => child.kill("SIGKILL"));
     this.said = "";
     this.ended = once(child, "exit");
     const address = new Promise((found, failed) => {

@@ -17,7 +17,8 @@ const SHIFT = 0.002;
 
 let board, browser, page;
 before(async () => {
-  [board, browser] = await Promise.all([Board.start(), launch()]);
+  board = await Board.start();
+  browser = await launch();
   page = await open(browser, board.address);
   await shown(page);
 });

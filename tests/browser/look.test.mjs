@@ -10,7 +10,8 @@ const TOUCH = 44;
 
 let board, browser;
 before(async () => {
-  [board, browser] = await Promise.all([Board.start(), launch()]);
+  board = await Board.start();
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();

@@ -65,7 +65,7 @@ export class Classes {
     this.against.labels = labels;
   }
 
-  status({ target, locked, top, gate, map }) {
+  status({ state, target, locked, top, gate, map, drop_test: test }) {
     this.#target = target;
     this.#locked = locked;
     const recognised = gate >= RECOGNISED;
@@ -91,9 +91,17 @@ export class Classes {
       row.fill.style.transform = `scaleX(${Math.min(1, Math.max(0, ranked.probability))})`;
     });
     at("follow").checked = !locked;
+    write(at("drop"), this.#drop(state === "frozen", test));
     this.explain.chosen = locked && target ? target.class : null;
     this.against.without = target?.class ?? null;
     this.against.chosen = against ? against.class : null;
+  }
+
+  #drop(frozen, test) {
+    if (!frozen) return "Freeze the picture for a drop test of the map.";
+    if (!test) return "";
+    const [masked, random] = [test.masked, test.random].map((fall) => number(fall, 2));
+    return `Drop test: hiding the ${test.cells} hot cells takes ${masked} from the score, as many at random ${random}.`;
   }
 
   #title(target, recognised) {

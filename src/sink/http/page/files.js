@@ -10,7 +10,7 @@ const PARTS = [
 ];
 const TITLES = { recording: "Recording", snapshot: "Snapshot" };
 
-function part(name) {
+function describe(name) {
   // NAME.raw.png ends in .png too; what leaves the shorter stem is meant.
   const fitting = PARTS.filter(([end]) => name.endsWith(end)).sort(([a], [b]) => b.length - a.length);
   const [end, title] = fitting[0] ?? ["", "File"];
@@ -40,7 +40,7 @@ export class Files {
     this.#drawn = drawn;
     const groups = new Map();
     for (const file of files) {
-      const about = part(part.name);
+      const about = describe(file.name);
       const key = `${file.kind} ${about.stem}`;
       if (!groups.has(key)) groups.set(key, { kind: file.kind, stem: about.stem, modified: file.modified, parts: [] });
       groups.get(key).parts.push({ ...file, ...about });
@@ -60,16 +60,29 @@ function row({ kind, stem, modified, parts }) {
   const name = make("p", { className: "name" }, TITLES[kind] ?? kind, make("small", { className: "number", textContent: when }));
   const file = make("p", { className: "hint number", textContent: stem });
   const links = make("div", { className: "parts" });
+  const item = make("li", {}, name, file, links);
   for (const part of parts.sort((a, b) => a.rank - b.rank)) {
     if (part.open) {
       links.append(make("span", { className: "writing", textContent: `${part.title}: being written` }));
       continue;
     }
+    const address = `files/${encodeURIComponent(part.id)}`;
+    if (part.title === "Video") links.append(show(address, icon("play"), "Play", unseen(` ${kind} ${stem}`)));
+    if (part.title === "View") {
+      const picture = make("img", { src: `${address}?show`, alt: `${TITLES[kind]} ${stem}`, loading: "lazy", width: 88, height: 66 });
+      item.classList.add("pictured");
+      item.prepend(show(address, picture));
+    }
     const bytes = make("small", { className: "number", textContent: size(part.bytes) });
-    const link = make("a", { href: `files/${encodeURIComponent(part.id)}`, download: part.name },
+    const link = make("a", { href: address, download: part.name },
       icon("download"), unseen("Download "), `${part.title} `, bytes, unseen(` of ${kind} ${stem}`));
     link.dataset.file = part.id;
     links.append(link);
   }
-  return make("li", {}, name, file, links);
+  return item;
+}
+
+/** A link that opens a file beside the page. */
+function show(address, ...children) {
+  return make("a", { href: `${address}?show`, target: "_blank", rel: "noopener", className: "show" }, ...children);
 }
