@@ -15,7 +15,7 @@ export class Picture {
   #fetches = 0;
   #running = false;
   #pixels = "";
-  #frame = null;
+  #live = false;
   #moved = 0;
   #patience = STALLED;
 
@@ -35,7 +35,7 @@ export class Picture {
   status(status) {
     const { frame, state, reason } = status;
     if (frame) this.#figure.style.setProperty("--ratio", `${frame.width} / ${frame.height}`);
-    this.#frame = state === "live" ? frame?.number : null;
+    this.#live = state === "live";
     if (!this.#running) {
       this.#running = true;
       this.#fetch();
@@ -80,7 +80,7 @@ export class Picture {
   #watch() {
     const now = performance.now();
     const was = this.#pixels;
-    if (!this.#running || this.#frame === null || this.#image.hidden) {
+    if (!this.#running || !this.#live || this.#image.hidden) {
       this.#moved = now;
       return;
     }
