@@ -17,7 +17,7 @@ use ndarray::Array2;
 use std::time::{Duration, Instant};
 
 /// How many classes are ranked.
-const TOP: usize = 3;
+const TOP: usize = 5;
 
 /// How long each stage took.
 pub type Times = [(Stage, Duration); 3];
