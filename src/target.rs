@@ -1,5 +1,7 @@
 //! Scores → what to explain.
 
+use crate::error::{Error, Result};
+use crate::model::Info;
 use ndarray::ArrayView1;
 use std::time::Duration;
 
@@ -15,6 +17,36 @@ impl Target {
     /// The score of one class.
     pub fn class(class: usize) -> Target {
         Target { class, against: None }
+    }
+
+    /// A class (see [`Info::class`]), or two with a minus sign between them. Labels may have minus signs of their own.
+    ///
+    /// # Errors
+    /// [`Error::Input`] says what there is instead.
+    pub fn named(text: &str, info: &Info) -> Result<Target> {
+        let alone = match info.class(text) {
+            Ok(class) => return Ok(Target::class(class)),
+            Err(error) => error,
+        };
+        let pair = |(at, _)| {
+            let (class, against) = (text[..at].trim(), text[at + 1..].trim());
+            if class.is_empty() || against.is_empty() {
+                return None;
+            }
+            Some(info.class(class).and_then(|class| Ok(Target { class, against: Some(info.class(against)?) })))
+        };
+        let mut pairs: Vec<Result<Target>> = text.match_indices('-').filter_map(pair).collect();
+        match pairs.iter().position(Result::is_ok) {
+            Some(at) => match pairs.swap_remove(at) {
+                Ok(Target { class, against }) if against == Some(class) => {
+                    Err(Error::input(text, "a contrast is between two different classes"))
+                }
+                found => found,
+            },
+            // One minus sign: the error is about the class that is not there.
+            None if pairs.len() == 1 => pairs.swap_remove(0),
+            None => Err(alone),
+        }
     }
 
     /// The explained number, of the scores `[C]`.

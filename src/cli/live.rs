@@ -2,6 +2,8 @@
 
 use super::model::{ModelArgs, explainer};
 use super::record::RecordArgs;
+#[cfg(feature = "serve")]
+use super::serve::ServeArgs;
 use super::view::ViewArgs;
 use super::{FAILURE, SUCCESS, print_stages, say};
 use crate::cam::methods;
@@ -62,6 +64,9 @@ pub struct Live {
     snapshots: PathBuf,
     #[command(flatten)]
     recording: RecordArgs,
+    #[cfg(feature = "serve")]
+    #[command(flatten)]
+    serving: ServeArgs,
     /// Print the times of the stages at the end
     #[arg(long)]
     stats: bool,
@@ -93,17 +98,25 @@ impl Live {
         let destination = self.recording.destination()?;
         let source = source::open(&spec, &request, clock.clone(), shutdown.clone())?;
         let named = self.source.clone().unwrap_or_else(|| source.name());
+        #[cfg(feature = "serve")]
+        let server = self.serving.bind(&destination, &self.snapshots)?;
         let engines = self.model.engines()?;
         let locked = self.view.target(&engines[0].info)?;
         let explainer = explainer(engines, Selector::new(locked))?.following();
         let (info, coinciding) = (explainer.info().clone(), explainer.coinciding());
         let recordings = self.recording.plan(destination, named, self.model.facts(&explainer)?);
-        let controls = Controls { method, locked, frozen: None };
-        let screen = Screen::new(&info, self.settings(coinciding, start, recordings));
+        let controls = Controls { method, locked, frozen: None, layer: None };
+        #[cfg(feature = "serve")]
+        let (explainer, serving) = self.serving.start(server, &self.model, explainer)?;
+        #[cfg(not(feature = "serve"))]
+        let serving = None;
+        self.say_what_is_seen();
+        let settings = Settings { serving, ..self.settings(coinciding, start, recordings) };
+        let screen = Screen::new(info.clone(), settings);
         let mut whole = true;
         let stages = live::run(source, explainer, controls, clock, shutdown, |view| {
             whole = match self.headless {
-                true => self.headless(view, &info, screen)?,
+                true => self.headless(view, info, screen)?,
                 false => screen.run(view, "gradcam")?,
             };
             Ok(())
@@ -134,21 +147,39 @@ impl Live {
         };
         let (sync, snapshots, roi) = (self.sync, self.snapshots.clone(), self.view.roi);
         let recording = self.recording.record.is_some();
-        Settings { look, sync, snapshots, roi, coinciding, start, recordings, recording, say }
+        Settings { look, sync, snapshots, roi, coinciding, start, recordings, recording, serving: None, say }
+    }
+
+    /// Whether the view goes on without a window: to a recording or to browsers.
+    fn is_viewed(&self) -> bool {
+        #[cfg(feature = "serve")]
+        if self.serving.serve.is_some() {
+            return true;
+        }
+        self.recording.record.is_some()
+    }
+
+    fn say_what_is_seen(&self) {
+        if self.headless && !self.json && !self.is_viewed() {
+            let browser = if cfg!(feature = "serve") { "--serve shows the view in a browser, " } else { "" };
+            say(&format!(
+                "gradcam: nothing will be seen but these lines: {browser}--record OUT records it, --json prints numbers"
+            ));
+        }
     }
 
     /// Returns whether all recordings are whole.
-    fn headless(&self, mut view: View, info: &Info, mut screen: Screen) -> anyhow::Result<bool> {
-        let recording = self.recording.record.is_some();
+    fn headless(&self, mut view: View, mut info: Info, mut screen: Screen) -> anyhow::Result<bool> {
+        let viewed = self.is_viewed();
         screen.begin()?;
         let mut explained = 0;
         let mut network = Rate::default();
         let mut said = view.now();
         while !view.ended() && self.frames.is_none_or(|frames| explained < frames) {
-            // With a recording it is the frames that set the pace.
-            let patience = if recording { Duration::ZERO } else { Duration::from_millis(100) };
+            // Where the frames are seen it is they that set the pace.
+            let patience = if viewed { Duration::ZERO } else { Duration::from_millis(100) };
             let result = view.explained(patience);
-            if recording {
+            if viewed {
                 screen.step(&mut view, Duration::from_millis(20));
             }
             let Some(result) = result else { continue };
@@ -158,7 +189,8 @@ impl Live {
             if self.json {
                 let mut times = TimesReport::default();
                 result.times.iter().for_each(|(stage, duration)| times.add(*stage, *duration));
-                let report = Report::new(&view.capture().source, info, &result.map, self.view.roi, times);
+                info.layer.wire.clone_from(&result.layer.wire);
+                let report = Report::new(&view.capture().source, &info, &result.map, self.view.roi, times);
                 let out = &mut std::io::stdout().lock();
                 serde_json::to_writer(&mut *out, &report.of_frame(&result.map))?;
                 writeln!(out)?;
@@ -168,7 +200,7 @@ impl Live {
                 let (network, camera) = (network.per_second(now), view.camera_fps());
                 say(&format!("{target} {score:.2}, network {network:.1} fps, camera {camera:.1} fps"));
             }
-            if recording {
+            if viewed {
                 screen.take(result, &view);
             }
         }

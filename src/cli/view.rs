@@ -1,6 +1,6 @@
 //! The options that say what to explain and how to show it.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::frame::Rect;
 use crate::model::Info;
 use crate::overlay::Colormap;
@@ -30,34 +30,7 @@ pub struct ViewArgs {
 impl ViewArgs {
     /// What is explained whatever is seen; `None` is the best class.
     pub fn target(&self, info: &Info) -> Result<Option<Target>> {
-        self.target.as_deref().map(|text| target(text, info)).transpose()
-    }
-}
-
-/// A class, or two with a minus sign between them. Labels may have minus signs of their own.
-fn target(text: &str, info: &Info) -> Result<Target> {
-    let alone = match info.class(text) {
-        Ok(class) => return Ok(Target::class(class)),
-        Err(error) => error,
-    };
-    let pair = |(at, _)| {
-        let (class, against) = (text[..at].trim(), text[at + 1..].trim());
-        if class.is_empty() || against.is_empty() {
-            return None;
-        }
-        Some(info.class(class).and_then(|class| Ok(Target { class, against: Some(info.class(against)?) })))
-    };
-    let mut pairs: Vec<Result<Target>> = text.match_indices('-').filter_map(pair).collect();
-    match pairs.iter().position(Result::is_ok) {
-        Some(at) => match pairs.swap_remove(at) {
-            Ok(Target { class, against }) if against == Some(class) => {
-                Err(Error::input(text, "a contrast is between two different classes"))
-            }
-            found => found,
-        },
-        // One minus sign: the error is about the class that is not there.
-        None if pairs.len() == 1 => pairs.swap_remove(0),
-        None => Err(alone),
+        self.target.as_deref().map(|text| Target::named(text, info)).transpose()
     }
 }
 

@@ -1,6 +1,6 @@
 //! One live run: capture and inference on threads of their own, the view on the caller's.
 
-use super::explainer::{Explainer, Times};
+use super::explainer::{AtLayer, Explainer, Times};
 use super::latest::{Latest, Next};
 use super::stats::{Rate, Stage, Stages, Stats};
 use crate::cam::HeatMap;
@@ -27,6 +27,8 @@ pub struct Explained {
     pub frame: Arc<Frame>,
     pub map: HeatMap,
     pub times: Times,
+    /// Where it was explained.
+    pub layer: Arc<AtLayer>,
 }
 
 /// What the view asks of the inference.
@@ -37,6 +39,8 @@ pub struct Controls {
     pub locked: Option<Target>,
     /// The frame that is explained again and again instead of the newest.
     pub frozen: Option<Arc<Frame>>,
+    /// The layer that is moved to, by a name that the explainer's loader knows; none where it stays as it was at the start.
+    pub layer: Option<String>,
 }
 
 /// What is known of the capture.
@@ -68,8 +72,18 @@ struct Shared {
     controls: Mutex<(u64, Controls)>,
     capture: Mutex<Capture>,
     stats: Mutex<(Stats, Rate)>,
+    moving: Mutex<Moving>,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
+}
+
+/// The way to another target layer.
+#[derive(Default)]
+struct Moving {
+    /// The layer that is being loaded.
+    to: Option<String>,
+    /// Why the last one could not be.
+    failed: Option<String>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -95,6 +109,7 @@ pub fn run(
         controls: Mutex::new((0, controls)),
         capture: Mutex::new(Capture { source: source.name(), ..Capture::default() }),
         stats: Mutex::default(),
+        moving: Mutex::default(),
         clock,
         shutdown,
     };
@@ -209,11 +224,19 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
     });
     let mut seen = 0;
     let mut obeyed = None;
+    let (mut layer, mut at) = (None, Arc::new(explainer.at_layer()));
     while !shared.shutdown.requested() {
         let (revision, controls) = lock(&shared.controls).clone();
         let changed = obeyed != Some(revision);
         if changed && explainer.selector.locked() != controls.locked {
             explainer.selector.lock(controls.locked);
+        }
+        if changed && layer != controls.layer {
+            match shared.moving_to(&controls.layer, |name| explainer.move_to(name)) {
+                true => (layer, at) = (controls.layer, Arc::new(explainer.at_layer())),
+                // The view is told, and what it asked for is taken back.
+                false => lock(&shared.controls).1.layer.clone_from(&layer),
+            }
         }
         let frame = match &controls.frozen {
             Some(frame) if changed => Arc::clone(frame),
@@ -235,7 +258,8 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
         let mut stats = lock(&shared.stats);
         times.iter().for_each(|(stage, duration)| stats.0.record(*stage, *duration));
         drop(stats);
-        if explained.send(Explained { frame: Arc::clone(&frame), map: map.clone(), times }).is_err() {
+        let told = |frame: &Arc<Frame>, map| Explained { frame: Arc::clone(frame), map, times, layer: Arc::clone(&at) };
+        if explained.send(told(&frame, map.clone())).is_err() {
             break;
         }
         if controls.frozen.is_none() {
@@ -244,11 +268,23 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
         // The drop test takes nine forward passes: the map does not wait for it, and other wishes do not either.
         let unchanged = || lock(&shared.controls).0 == revision && !shared.shutdown.requested();
         map.drop_test = explainer.drop_test(&map, unchanged)?;
-        if map.drop_test.is_some() && explained.send(Explained { frame, map, times }).is_err() {
+        if map.drop_test.is_some() && explained.send(told(&frame, map)).is_err() {
             break;
         }
     }
     Ok(())
+}
+
+impl Shared {
+    /// Says for as long as `load` takes which layer is being loaded. Returns whether it was.
+    fn moving_to(&self, name: &Option<String>, load: impl FnOnce(&str) -> Result<()>) -> bool {
+        let Some(name) = name else { return false };
+        *lock(&self.moving) = Moving { to: Some(name.clone()), failed: None };
+        let failed = load(name).err().map(|error| error.to_string());
+        let moved = failed.is_none();
+        *lock(&self.moving) = Moving { to: None, failed };
+        moved
+    }
 }
 
 impl View<'_> {
@@ -280,6 +316,21 @@ impl View<'_> {
 
     pub fn controls(&self) -> Controls {
         lock(&self.shared.controls).1.clone()
+    }
+
+    /// The layer that is being loaded.
+    pub fn loading(&self) -> Option<String> {
+        lock(&self.shared.moving).to.clone()
+    }
+
+    /// Why the layer that was asked for last could not be loaded; said once.
+    pub fn not_loaded(&self) -> Option<String> {
+        lock(&self.shared.moving).failed.take()
+    }
+
+    /// How many frames have come.
+    pub fn frames(&self) -> u64 {
+        self.seen
     }
 
     pub fn capture(&self) -> Capture {

@@ -7,4 +7,6 @@ pub mod live;
 pub mod recorder;
 pub mod report;
 pub mod screen;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod stats;

@@ -4,6 +4,9 @@ use super::{Shown, files};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
+/// What the names of snapshots begin with, before date and time.
+pub const STEM: &str = "gradcam";
+
 /// Writes into `folder`, which is made if it is missing:
 ///
 /// | file | what |

@@ -40,7 +40,7 @@ fn live(
     view: impl FnOnce(View) -> anyhow::Result<()>,
 ) -> anyhow::Result<Stages> {
     let source = Box::new(Scripted { next: 0, script });
-    let controls = Controls { method: &GradCam, locked: None, frozen: None };
+    let controls = Controls { method: &GradCam, locked: None, frozen: None, layer: None };
     run(source, explainer().following(), controls, Arc::new(SystemClock::new()), Shutdown::new(), view)
 }
 

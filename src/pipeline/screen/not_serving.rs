@@ -6,7 +6,7 @@ use crate::pipeline::live::{Explained, View};
 /// There is none.
 pub enum Serving {}
 
-impl Screen<'_> {
+impl Screen {
     pub(super) fn explained_to_clients(&mut self, _explained: &Explained) {}
 
     pub(super) fn files_changed(&mut self) {}

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Between two statuses, where nobody has asked for a change.
 const PACE: Duration = Duration::from_millis(100);
 
-impl Screen<'_> {
+impl Screen {
     pub(super) fn explained_to_clients(&mut self, explained: &Explained) {
         if let Some(serving) = &mut self.settings.serving {
             serving.explained(explained);
@@ -132,15 +132,16 @@ impl Screen<'_> {
     /// Does all of it, or nothing. Returns the picture of the snapshot that was asked for.
     fn fulfil(&mut self, control: &Control, view: &View) -> Result<Option<PathBuf>, Refusal> {
         let mut saved = None;
-        for command in self.commands(control, view)? {
+        for command in self.commands(control)? {
             // What can fail now is a disk.
             saved = saved.or(self.obey(command, view).map_err(|reason| Refusal::new(500, reason))?);
         }
         Ok(saved)
     }
 
-    fn commands(&self, control: &Control, view: &View) -> Result<Vec<Command>, Refusal> {
-        let Control { target, method, layer, opacity, colormap, heat, signed, flip, freeze, snapshot, record } = control;
+    fn commands(&self, control: &Control) -> Result<Vec<Command>, Refusal> {
+        let Control { target, method, layer, opacity, colormap, heat, signed, flip, freeze, snapshot, record } =
+            control;
         let unusable = |error: crate::Error| Refusal::new(422, error.to_string());
         let mut commands = Vec::new();
         if let Some(target) = target {

@@ -31,7 +31,8 @@ const EXHAUSTED: Duration = Duration::from_millis(200);
 /// How long a client that is turned away may take to read why.
 const TURNED_AWAY_TIME: Duration = Duration::from_secs(1);
 
-const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 72\r\n\
+const TURNED_AWAY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 72\r\n\
     Retry-After: 5\r\nConnection: close\r\n\r\n\
     {\"error\": \"too many clients; close a page that is not needed, try again\"}";
 
@@ -59,7 +60,8 @@ pub(super) async fn accept(listener: TcpListener, routes: Routes, stop: Stop) {
                 tokio::spawn(timeout(TURNED_AWAY_TIME, turn_away(stream)));
                 continue;
             };
-            let connection = http.serve_connection(TokioIo::new(Client::new(stream, Arc::clone(&hub), permit)), service.clone());
+            let connection =
+                http.serve_connection(TokioIo::new(Client::new(stream, Arc::clone(&hub), permit)), service.clone());
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
                     log::debug!("a connection ended: {error}");

@@ -150,7 +150,8 @@ impl Door {
     pub fn opens(&self, parts: &Parts) -> bool {
         let Some(token) = &self.token else { return true };
         let bearer = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let bearer = bearer.and_then(|value| value.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
+        let bearer =
+            bearer.and_then(|value| value.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
         let cookie = cookie_name(parts);
         let cookies = parts.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let cookies = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -167,7 +168,8 @@ impl Door {
         let proto = parts.headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
         let secure = if proto == Some("https") { "; Secure" } else { "" };
         let name = cookie_name(parts);
-        HeaderValue::from_str(&format!("{name}={token}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Strict{secure}")).ok()
+        HeaderValue::from_str(&format!("{name}={token}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Strict{secure}"))
+            .ok()
     }
 }
 
@@ -217,7 +219,8 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> std::result::Result<
     if values.next().is_some() {
         return Err(Refusal::new(400, format!("the field {name} is there twice")));
     }
-    let text = |value: &'a HeaderValue| value.to_str().map_err(|_| Refusal::new(400, format!("the field {name} is no text")));
+    let text =
+        |value: &'a HeaderValue| value.to_str().map_err(|_| Refusal::new(400, format!("the field {name} is no text")));
     first.map(text).transpose()
 }
 
@@ -244,7 +247,9 @@ mod tests {
     #[test]
     fn names_that_are_not_the_boards_are_refused() {
         let door = Door::new(None, &["Board.Example.".to_owned()]);
-        for host in ["127.0.0.1:4912", "[::1]:4912", "localhost", "LOCALHOST:1", "board.example", "10.1.2.3", "localhost."] {
+        for host in
+            ["127.0.0.1:4912", "[::1]:4912", "localhost", "LOCALHOST:1", "board.example", "10.1.2.3", "localhost."]
+        {
             assert_eq!(door.admit(&parts(&[("host", host)])), Ok(()), "{host}");
         }
         for (host, status) in [

@@ -27,7 +27,14 @@ impl Encoder {
     ///
     /// # Errors
     /// [`Error::Device`] where the frame has a size that JPEG does not have.
-    pub fn show(&mut self, hub: &Hub, picture: Picture, frame: &Frame, map: Option<&HeatMap>, look: &Look) -> Result<()> {
+    pub fn show(
+        &mut self,
+        hub: &Hub,
+        picture: Picture,
+        frame: &Frame,
+        map: Option<&HeatMap>,
+        look: &Look,
+    ) -> Result<()> {
         let (rgb, width, height) = match picture {
             Picture::Raw => (&frame.rgb, frame.width, frame.height),
             Picture::Overlay => {
@@ -47,9 +54,7 @@ fn jpeg(rgb: &[u8], width: usize, height: usize, quality: u8) -> Result<Bytes> {
     let size = |side: usize| u16::try_from(side).map_err(|_| Error::device("JPEG", "a side has at most 65535 pixels"));
     let mut bytes = Vec::with_capacity(rgb.len() / 8);
     let encoder = jpeg_encoder::Encoder::new(&mut bytes, quality);
-    encoder
-        .encode(rgb, size(width)?, size(height)?, ColorType::Rgb)
-        .map_err(|error| Error::device("JPEG", error))?;
+    encoder.encode(rgb, size(width)?, size(height)?, ColorType::Rgb).map_err(|error| Error::device("JPEG", error))?;
     Ok(Bytes::from(bytes))
 }
 
@@ -61,9 +66,8 @@ mod tests {
     fn a_picture_comes_back_nearly_as_it_was() {
         // A gradient, so that a wrong order of rows, columns or colours shows.
         let (width, height) = (37, 21);
-        let rgb: Vec<u8> = (0..width * height)
-            .flat_map(|at| [(at % width * 6) as u8, (at / width * 11) as u8, 90])
-            .collect();
+        let rgb: Vec<u8> =
+            (0..width * height).flat_map(|at| [(at % width * 6) as u8, (at / width * 11) as u8, 90]).collect();
         let bytes = jpeg(&rgb, width, height, 95).expect("it is a picture");
         let back = image::load_from_memory_with_format(&bytes, image::ImageFormat::Jpeg).expect("it is JPEG").to_rgb8();
         assert_eq!((back.width(), back.height()), (width as u32, height as u32));

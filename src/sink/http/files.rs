@@ -29,21 +29,18 @@ impl Kind {
     /// Endings of the files, with what they are to a browser.
     fn endings(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Kind::Recording => &[
-                (".mp4", "video/mp4"),
-                (".jsonl", "application/x-ndjson"),
-                (".maps", "application/octet-stream"),
-            ],
-            Kind::Snapshot => &[
-                (".png", "image/png"),
-                (".npy", "application/octet-stream"),
-                (".json", "application/json"),
-            ],
+            Kind::Recording => {
+                &[(".mp4", "video/mp4"), (".jsonl", "application/x-ndjson"), (".maps", "application/octet-stream")]
+            }
+            Kind::Snapshot => {
+                &[(".png", "image/png"), (".npy", "application/octet-stream"), (".json", "application/json")]
+            }
         }
     }
 }
 
-/// A folder whose files are offered: those whose names begin with `stem` and end as files of its kind do.
+/// A folder whose files are offered: those that are called `stem`, or `stem` with a minus sign and more, and end as files
+/// of its kind do.
 #[derive(Debug, Clone)]
 pub struct Shelf {
     pub kind: Kind,
@@ -94,7 +91,7 @@ impl Shelf {
         let (_, content) = self.kind.endings().iter().find(|(ending, _)| name.ends_with(ending))?;
         // Only what lies there itself: a link may lead anywhere.
         let data = found.metadata().ok().filter(|data| data.is_file())?;
-        if !name.starts_with(&self.stem) {
+        if !name.strip_prefix(&self.stem).is_some_and(|rest| rest.starts_with(['-', '.'])) {
             return None;
         }
         let modified = data.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_secs();

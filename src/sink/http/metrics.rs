@@ -91,14 +91,21 @@ fn explanation(text: &mut Text, status: &Status) {
     let totals = status.totals;
     text.counter("maps_total", "Frames that were explained.", totals.maps);
     let [preprocess, forward, heatmap] = totals.stages;
-    let stages: [(&[(&str, &str)], f64); 3] =
-        [(&[("stage", "preprocess")], preprocess), (&[("stage", "forward")], forward), (&[("stage", "heatmap")], heatmap)];
+    let stages: [(&[(&str, &str)], f64); 3] = [
+        (&[("stage", "preprocess")], preprocess),
+        (&[("stage", "forward")], forward),
+        (&[("stage", "heatmap")], heatmap),
+    ];
     text.family("counter", "stage_seconds_total", "Time that the stages of explaining have taken.", &stages);
     if let Some(age) = status.map_age_ms {
         text.gauge("map_age_seconds", "Time since the frame that the map explains was captured.", age / 1e3);
     }
     if let Some(map) = &status.map {
-        text.gauge("evidence", "Whether the network recognises anything: logsumexp of the scores less ln C.", map.evidence);
+        text.gauge(
+            "evidence",
+            "Whether the network recognises anything: logsumexp of the scores less ln C.",
+            map.evidence,
+        );
         text.gauge("contrast", "How much the features differ from place to place.", map.contrast);
         text.gauge("gate_ratio", "How far heat is shown, 0 to 1.", map.gate);
         text.gauge("map_scale", "The value of the map that is drawn with full heat.", map.scale);
@@ -133,7 +140,11 @@ fn clients(text: &mut Text, hub: &Hub) {
     ];
     text.family("gauge", "http_viewers", "Clients that are sent pictures.", &viewers);
     text.counter("http_requests_total", "Requests.", number(requests));
-    text.counter("http_requests_refused_total", "Requests that were answered with a status from 400 to 499.", number(refused));
+    text.counter(
+        "http_requests_refused_total",
+        "Requests that were answered with a status from 400 to 499.",
+        number(refused),
+    );
     text.counter("http_clients_stalled_total", "Clients that were dropped because they took nothing.", number(stalled));
     text.counter("http_clients_turned_away_total", "Clients that came while there were too many.", number(turned_away));
     text.counter("http_sent_bytes_total", "Bytes that were sent.", number(sent_bytes));

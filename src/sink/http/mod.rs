@@ -21,7 +21,7 @@ pub use control::{Asked, Control};
 pub use door::Token;
 pub use encode::Encoder;
 pub use files::{Kind, Shelf};
-pub use hub::{Answer, Hub, Jpeg, Picture, Refusal, Stop, Wish, stop};
+pub use hub::{Answer, Hub, Jpeg, Picture, Refusal, Stop, Stopper, Wish, stop};
 pub use status::{ColormapInfo, LayerInfo, MethodInfo, ModelInfo, RecordingInfo, ShownFrame, State, Status, Totals};
 
 use crate::error::{Error, Result};
@@ -77,11 +77,12 @@ impl Server {
             .map_err(broken)?;
         let listener = self.listener.try_clone().map_err(broken)?;
         let routes = routes::Routes::new(hub, self.door, self.shelves);
-        runtime.block_on(async move {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            connection::accept(listener, routes, stop).await;
-            Ok(())
-        })
-        .map_err(|error: std::io::Error| Error::device("the server", error))
+        runtime
+            .block_on(async move {
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                connection::accept(listener, routes, stop).await;
+                Ok(())
+            })
+            .map_err(|error: std::io::Error| Error::device("the server", error))
     }
 }

@@ -132,7 +132,10 @@ fn guard(door: &Door, parts: &Parts) -> Guarded {
         }
         let mut response = match is_page {
             true => send(page::DOOR.kind, Bytes::from_static(page::DOOR.body)),
-            false => Refusal::new(401, "the token is missing or wrong; it is in the link that the program said at its start").into_response(),
+            false => {
+                Refusal::new(401, "the token is missing or wrong; it is in the link that the program said at its start")
+                    .into_response()
+            }
         };
         *response.status_mut() = StatusCode::UNAUTHORIZED;
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"gradcam\""));
