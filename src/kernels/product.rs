@@ -6,7 +6,7 @@
 
 use super::arena::{Aligned, Arena, behind};
 use super::finish::{Block, Finish, finish};
-use super::simd::Simd;
+use super::simd::{Simd, add_product};
 use super::{Isa, dispatch};
 use std::ops::Range;
 
@@ -104,8 +104,6 @@ pub fn product(isa: Isa, arena: &Arena, product: &Product) {
 unsafe fn rows_of<S: Simd>(arena: &Arena, product: &Product, taps: usize) {
     let base = arena.at(0, 0);
     let weights = product.weights;
-    // Two vectors of weights, one factor, and the sums.
-    let most = if S::REGISTERS >= 32 { 14 } else { 6 };
     for panel in product.panels.clone() {
         let vectors = (weights.vectors - panel * WIDE).min(WIDE);
         let start = panel * WIDE * S::LANES;
@@ -113,7 +111,7 @@ unsafe fn rows_of<S: Simd>(arena: &Arena, product: &Product, taps: usize) {
             let taps = &product.taps[row * taps..(row + 1) * taps];
             let mut pixel = 0;
             while pixel < product.pixels {
-                let pixels = even_share(product.pixels - pixel, most);
+                let pixels = even_share(product.pixels - pixel, S::PIXELS);
                 // SAFETY: `product` checked that every pixel of every row lies in the arena, for all panels, and that
                 // the weights have the size that the panels say.
                 unsafe {
@@ -178,7 +176,7 @@ impl Tile<'_> {
                 unsafe {
                     match pixels {
                         $($few => self.run::<S, $few, VECTORS>(),)*
-                        $($many if S::REGISTERS >= 32 => self.run::<S, $many, VECTORS>(),)*
+                        $($many if S::PIXELS >= $many => self.run::<S, $many, VECTORS>(),)*
                         _ => unreachable!("tiles have at most as many pixels as registers allow"),
                     }
                 }
@@ -197,16 +195,13 @@ impl Tile<'_> {
             let mut weights = self.weights;
             for tap in self.taps {
                 let factors = self.base.add(tap + self.from);
-                for at in 0..self.run {
-                    let row: [S::Vector; VECTORS] =
-                        std::array::from_fn(|vector| S::load(weights.add(behind(0, vector, S::LANES))));
+                for group in 0..self.run / S::FACTORS {
+                    S::add_products(&mut sums, factors.add(behind(0, group, S::FACTORS)), self.step, weights);
+                    weights = weights.add(S::FACTORS * VECTORS * S::LANES);
+                }
+                for at in self.run - self.run % S::FACTORS..self.run {
+                    add_product::<S, PIXELS, VECTORS>(&mut sums, factors.add(at), self.step, weights);
                     weights = weights.add(VECTORS * S::LANES);
-                    for (pixel, sums) in sums.iter_mut().enumerate() {
-                        let factor = S::splat(*factors.add(behind(at, pixel, self.step)));
-                        for (sum, weight) in sums.iter_mut().zip(row) {
-                            *sum = S::fma(factor, weight, *sum);
-                        }
-                    }
                 }
             }
             let Some(bounds) = self.bounds else {

@@ -3,8 +3,8 @@
 use super::explainer::{AtLayer, Explainer, Times};
 use super::latest::{Latest, Next};
 use super::stats::{Rate, Stage, Stages, Stats};
-use crate::cam::HeatMap;
 use crate::cam::methods::Method;
+use crate::cam::{HeatMap, Ranked};
 use crate::clock::Clock;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
@@ -29,6 +29,8 @@ pub struct Explained {
     pub times: Times,
     /// Where it was explained.
     pub layer: Arc<AtLayer>,
+    /// The classes that the explainer looks for.
+    pub found: Vec<Ranked>,
 }
 
 /// What the view asks of the inference.
@@ -258,8 +260,11 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
         let mut stats = lock(&shared.stats);
         times.iter().for_each(|(stage, duration)| stats.0.record(*stage, *duration));
         drop(stats);
-        let told = |frame: &Arc<Frame>, map| Explained { frame: Arc::clone(frame), map, times, layer: Arc::clone(&at) };
-        if explained.send(told(&frame, map.clone())).is_err() {
+        let told = |frame: &Arc<Frame>, map, found: &[Ranked]| {
+            let (frame, layer) = (Arc::clone(frame), Arc::clone(&at));
+            Explained { frame, map, times, layer, found: found.to_vec() }
+        };
+        if explained.send(told(&frame, map.clone(), explainer.found())).is_err() {
             break;
         }
         if controls.frozen.is_none() {
@@ -268,7 +273,7 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
         // The drop test takes nine forward passes: the map does not wait for it, and other wishes do not either.
         let unchanged = || lock(&shared.controls).0 == revision && !shared.shutdown.requested();
         map.drop_test = explainer.drop_test(&map, unchanged)?;
-        if map.drop_test.is_some() && explained.send(told(&frame, map)).is_err() {
+        if map.drop_test.is_some() && explained.send(told(&frame, map, explainer.found())).is_err() {
             break;
         }
     }

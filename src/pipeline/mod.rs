@@ -10,3 +10,4 @@ pub mod screen;
 #[cfg(feature = "serve")]
 pub mod serve;
 pub mod stats;
+pub mod watch;

@@ -94,7 +94,7 @@ impl TimesReport {
 }
 
 impl Report {
-    pub fn new(input: &str, info: &Info, map: &HeatMap, roi: Option<Rect>, times_ms: TimesReport) -> Report {
+    pub fn new(input: &str, info: &Info, map: &HeatMap, region: Option<Rect>, times_ms: TimesReport) -> Report {
         Report {
             input: input.to_owned(),
             frame: None,
@@ -107,7 +107,7 @@ impl Report {
             contrast: map.contrast,
             gate: map.gate,
             map: MapReport::of(map),
-            focus: focus(map, roi),
+            focus: focus(map, region),
             times_ms,
         }
     }

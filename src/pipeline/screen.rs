@@ -14,6 +14,7 @@ use super::live::{Explained, View};
 use super::recorder::{Plan, Recorder};
 use super::report::{Report, TimesReport};
 use super::stats::{Rate, Stage};
+use super::watch::{Rule, Watch};
 use crate::cam::HeatMap;
 use crate::frame::{Frame, Rect};
 use crate::logbook;
@@ -39,7 +40,10 @@ pub struct Settings {
     pub sync: bool,
     /// Where snapshots go.
     pub snapshots: PathBuf,
-    pub roi: Option<Rect>,
+    /// Reports of snapshots say what share of the heat lies in it.
+    pub heat_share: Option<Rect>,
+    /// When snapshots are taken without a key.
+    pub watch: Option<Rule>,
     /// Groups of methods that give the same map, by name.
     pub coinciding: Vec<Vec<&'static str>>,
     /// When the program started: the log tells how long the first map took.
@@ -70,12 +74,15 @@ pub struct Screen {
     recorder: Option<Recorder>,
     /// One that writes its end while the view goes on.
     closing: Option<Recorder>,
+    watch: Option<Watch>,
     /// Whether a recording was begun before.
     recorded_before: bool,
     /// Number of the last frame that was recorded, and when it was.
     recorded: Option<(u64, Duration)>,
     /// Whether a recording broke off.
     broken_off: bool,
+    /// Why the last snapshot could not be written.
+    trouble: Option<String>,
     /// Something changed that is not on the canvas yet.
     stale: bool,
     drawn: Duration,
@@ -87,6 +94,7 @@ impl Screen {
         let hud = Hud { layer: info.layer.wire.clone(), coinciding, ..Hud::default() };
         Screen {
             info,
+            watch: settings.watch.map(Watch::new),
             settings,
             frame: None,
             nothing: Frame { width: 640, height: 480, rgb: vec![0; 640 * 480 * 3], ..Frame::default() },
@@ -101,6 +109,7 @@ impl Screen {
             recorded_before: false,
             recorded: None,
             broken_off: false,
+            trouble: None,
             stale: true,
             drawn: Duration::ZERO,
         }
@@ -169,10 +178,13 @@ impl Screen {
         self.serve(view);
     }
 
-    /// Closes recordings. Returns whether all are whole.
+    /// Closes recordings and finishes snapshots. Returns whether all are whole.
     pub fn end(&mut self) -> bool {
         for recorder in [self.closing.take(), self.recorder.take()].into_iter().flatten() {
             self.closed(recorder);
+        }
+        if let Some(kept) = self.watch.as_mut().and_then(Watch::end) {
+            self.kept(kept);
         }
         !self.broken_off
     }
@@ -217,8 +229,43 @@ impl Screen {
         if let Some(recorder) = &mut self.recorder {
             recorder.explained(logged(&explained, &self.settings.look));
         }
+        let wanted = !frozen && self.watch.as_ref().is_some_and(|watch| watch.wants(&explained));
         self.explained = Some(explained);
+        if wanted {
+            self.keep(view);
+        }
+        if let Some(kept) = self.watch.as_mut().and_then(Watch::kept) {
+            let said = self.kept(kept);
+            self.note(&said, view);
+        }
         self.stale = true;
+    }
+
+    /// Takes a snapshot of the map that is new, on the very frame that it explains.
+    fn keep(&mut self, view: &View) {
+        let Some(Explained { frame, map, .. }) = &self.explained else { return };
+        let (frame, map) = (Arc::clone(frame), map.clone());
+        let live = self.frame.replace(Arc::clone(&frame));
+        self.draw(view);
+        self.frame = live;
+        let (json, canvas) = (self.report(view, &frame, Some(&map)), self.canvas.clone());
+        if let Some(watch) = &mut self.watch
+            && let Err(error) = watch.keep(&self.settings.snapshots, &frame, &map, canvas, json)
+        {
+            self.kept(Err(error));
+        }
+    }
+
+    /// Says what became of a snapshot, unless it is the same trouble again.
+    fn kept(&mut self, kept: crate::Result<PathBuf>) -> String {
+        let trouble = kept.as_ref().err().map(ToString::to_string);
+        let said = kept.map_or_else(|error| error.to_string(), |path| format!("saved {}", path.display()));
+        if trouble.is_none() || trouble != self.trouble {
+            (self.settings.say)(&format!("gradcam: {said}"));
+        }
+        self.trouble = trouble;
+        self.files_changed();
+        said
     }
 
     /// Brings what the display says up to now.
@@ -344,9 +391,8 @@ impl Screen {
         self.draw(view);
         let map = self.explained.as_ref().map(|explained| &explained.map);
         let json = self.report(view, &frame, map);
-        let stem = format!("{}-{}", snapshot::STEM, jiff::Zoned::now().strftime("%Y%m%d-%H%M%S"));
         let shown = Shown { frame: &frame, map, canvas: &self.canvas };
-        let saved = snapshot::save(&self.settings.snapshots, &stem, &shown, &json);
+        let saved = snapshot::save(&self.settings.snapshots, &snapshot::stem(), &shown, &json);
         let path = saved.map_err(|error| error.to_string())?;
         self.note(&format!("saved {}", path.display()), view);
         self.files_changed();
@@ -359,7 +405,8 @@ impl Screen {
             explained.times.iter().for_each(|(stage, duration)| times.add(*stage, *duration));
         }
         let source = view.capture().source;
-        let report = map.map(|map| Report::new(&source, &self.info, map, self.settings.roi, times).of_frame(map));
+        let report =
+            map.map(|map| Report::new(&source, &self.info, map, self.settings.heat_share, times).of_frame(map));
         // The map is the newest one; it may explain a frame before the one that is shown.
         serde_json::json!({
             "shown_frame": { "number": frame.number, "time": frame.time.as_secs_f64() },
