@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { Board, WORK } from "./board.mjs";
 import { accessible, changed, launch, open, pixels, shown } from "./browser.mjs";
 
-const TOKEN = "correct-horse-battery-staple";
+const TOKEN = "correcthorsebatterystaple";
 
 let browser;
 const boards = [];
@@ -26,7 +26,7 @@ async function start(options) {
 }
 
 test("without a token the page asks for it, refuses a wrong one, and remembers the right one", async () => {
-  const board = await start({ args: ["--token", TOKEN] });
+  const board = await start({ args: ["--serve-token", TOKEN] });
   const address = new URL("/", board.url);
   const page = await open(browser, address.href, 390);
   await page.getByRole("heading", { name: "This view is locked" }).waitFor();

@@ -14,7 +14,6 @@ export class Controls {
   #methods = [];
   #layers = [];
   #sliding = false;
-  #same = "";
 
   /** `send` changes what the board shows. */
   constructor(send) {
@@ -50,8 +49,8 @@ export class Controls {
   model({ methods, layers, colormaps }) {
     this.#methods = methods;
     this.#layers = layers;
-    this.#same = "";
     const options = (items, text) => items.map((item) => make("option", { value: item.name, textContent: text(item) }));
+    at("method").replaceChildren(...options(methods, ({ title }) => title));
     at("layer").replaceChildren(...options(layers, (layer) => `${layer.name}, ${layer.width}×${layer.height} cells`));
     at("layer").disabled = layers.length < 2;
     at("colormaps").replaceChildren(...colormaps.map(({ name, colours }) => {
@@ -87,20 +86,10 @@ export class Controls {
     at("lost").hidden = recording.dropped === 0;
   }
 
-  // Methods whose maps are certainly the same stand together, and are said to be.
+  // Which methods certainly give the same map depends on the layer too: it is said of the present ones.
   #method({ method, same }) {
-    const groups = same ?? [];
-    if (this.#methods.length > 0 && this.#same !== JSON.stringify(groups)) {
-      this.#same = JSON.stringify(groups);
-      const option = ({ name, title }) => make("option", { value: name, textContent: title });
-      const grouped = groups.map((group) => make("optgroup", { label: "Same map here" },
-        ...this.#methods.filter(({ name }) => group.includes(name)).map(option)));
-      const alone = this.#methods.filter(({ name }) => !groups.some((group) => group.includes(name)));
-      at("method").replaceChildren(...grouped, ...alone.map(option));
-    }
     if (at("method").value !== method) at("method").value = method;
-    const title = (name) => this.#methods.find((other) => other.name === name)?.title ?? name;
-    const others = (groups.find((group) => group.includes(method)) ?? []).filter((name) => name !== method).map(title);
+    const others = same.map((name) => this.#methods.find((other) => other.name === name)?.title ?? name);
     write(at("same"), others.length > 0 ? `${others.join(" and ")} ${others.length > 1 ? "give" : "gives"} the same map here.` : "A map of its own.");
     const about = this.#methods.find(({ name }) => name === method);
     write(at("signed-about"), about && !about.signed ? `${about.title} has no values against a class` : "blue speaks against it, red for it");
