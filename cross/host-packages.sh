@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# host-packages.sh build | test | browser | cross | camera
+# host-packages.sh build | test | http | browser | cross | camera
 #
 # Sees to it that this machine has what gradcam needs to be built and shown (build), to be tested (test), to have its
-# page tested in a browser (browser), to be built for ARM boards and tried under an emulator (cross), or to be tested with
+# server tried with the clients that people have (http) and its page in a browser (browser), to be built for ARM boards and tried under an emulator (cross), or to be tested with
 # cameras in a virtual machine (camera).
 # On Debian and Ubuntu the missing packages are installed, through sudo where not root; where nothing is missing,
 # nothing is asked and apt is not called. On other systems they are named, and the build goes on.
@@ -12,8 +12,8 @@ set -eu
 
 purpose=${1:-}
 case $purpose in
-  build | test | browser | cross | camera) ;;
-  *) echo "usage: host-packages.sh build | test | browser | cross | camera" >&2; exit 2 ;;
+  build | test | http | browser | cross | camera) ;;
+  *) echo "usage: host-packages.sh build | test | http | browser | cross | camera" >&2; exit 2 ;;
 esac
 cd "$(dirname "$0")/.."
 
@@ -74,6 +74,14 @@ if [ "$purpose" = test ]; then
   program ffmpeg ffmpeg
   program mediainfo mediainfo
   # The reference tests.
+  program python3 python3
+  venv_possible || lack python3-venv
+fi
+
+if [ "$purpose" = http ]; then
+  program curl curl
+  program ffmpeg ffmpeg
+  program promtool prometheus
   program python3 python3
   venv_possible || lack python3-venv
 fi

@@ -263,8 +263,8 @@ impl Screen {
         if trouble.is_none() || trouble != self.trouble {
             (self.settings.say)(&format!("gradcam: {said}"));
         }
+        self.files_changed(0, u64::from(trouble.is_none()));
         self.trouble = trouble;
-        self.files_changed();
         said
     }
 
@@ -334,7 +334,7 @@ impl Screen {
             recorder.explained(logged(explained, &self.settings.look));
         }
         self.recorder = Some(recorder);
-        self.files_changed();
+        self.files_changed(1, 0);
         self.recorded_before = true;
         self.recorded = None;
         Ok(())
@@ -372,7 +372,7 @@ impl Screen {
             ),
         };
         (self.settings.say)(&format!("gradcam: {said}"));
-        self.files_changed();
+        self.files_changed(0, 0);
         said
     }
 
@@ -395,7 +395,7 @@ impl Screen {
         let saved = snapshot::save(&self.settings.snapshots, &snapshot::stem(), &shown, &json);
         let path = saved.map_err(|error| error.to_string())?;
         self.note(&format!("saved {}", path.display()), view);
-        self.files_changed();
+        self.files_changed(0, 1);
         Ok(path)
     }
 

@@ -22,13 +22,17 @@ const ORDER: [&str; 15] = [
     "cli",
 ];
 /// What only these modules (or files) may know.
-const KNOWN_IN: [(&str, &[&str]); 6] = [
+const KNOWN_IN: [(&str, &[&str]); 10] = [
     ("tract_onnx::pb", &["onnx"]),
     ("tract_onnx::prelude", &["engine", "model"]),
     ("nokhwa", &["source/camera.rs"]),
     ("minifb", &["sink/window.rs"]),
     ("openh264", &["sink/record/encoder.rs"]),
     ("prost", &["onnx"]),
+    ("axum", &["sink/http"]),
+    ("hyper", &["sink/http"]),
+    ("tokio", &["sink/http"]),
+    ("jpeg_encoder", &["sink/http/encode.rs"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -9,7 +9,7 @@ pub enum Serving {}
 impl Screen {
     pub(super) fn explained_to_clients(&mut self, _explained: &Explained) {}
 
-    pub(super) fn files_changed(&mut self) {}
+    pub(super) fn files_changed(&mut self, _recordings: u64, _snapshots: u64) {}
 
     pub(super) fn serve(&mut self, _view: &View) {}
 }

@@ -22,10 +22,12 @@ impl Screen {
         }
     }
 
-    /// Files may have come or gone.
-    pub(super) fn files_changed(&mut self) {
+    /// Files have come: so many recordings were begun and snapshots taken, or one was closed.
+    pub(super) fn files_changed(&mut self, recordings: u64, snapshots: u64) {
         if let Some(serving) = &mut self.settings.serving {
             serving.files += 1;
+            serving.totals.recordings += recordings;
+            serving.totals.snapshots += snapshots;
         }
     }
 
