@@ -18,7 +18,6 @@ use crate::pipeline::screen::{Screen, Settings};
 use crate::pipeline::stats::Rate;
 use crate::pipeline::watch::Rule;
 use crate::source::{self, CameraRequest, SourceSpec};
-use crate::target::Selector;
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;
@@ -111,10 +110,11 @@ impl Live {
         #[cfg(feature = "serve")]
         let server = self.serving.bind(&destination, &self.snapshots)?;
         let engines = self.model.engines()?;
-        let locked = self.view.target(&engines[0].info)?;
+        let selector = self.view.selector(&engines[0].info)?;
+        let locked = selector.locked();
         let watched =
             self.snapshot_on.iter().map(|class| engines[0].info.class(class)).collect::<crate::Result<_>>()?;
-        let explainer = explainer(engines, Selector::new(locked))?.following().on(self.view.roi).watching(watched);
+        let explainer = explainer(engines, selector)?.following().on(self.view.roi).watching(watched);
         let (info, coinciding) = (explainer.info().clone(), explainer.coinciding());
         let facts = self.model.facts(&explainer)?;
         let recordings = self.recording.plan(destination, named, self.view.rotate, facts);

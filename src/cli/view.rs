@@ -4,12 +4,13 @@ use crate::error::Result;
 use crate::frame::{Rect, Region, Turn};
 use crate::model::Info;
 use crate::overlay::Colormap;
-use crate::target::Target;
+use crate::target::{Followed, Selector};
 use clap::Args;
 
 #[derive(Args, Debug)]
 pub struct ViewArgs {
-    /// Class number or label to explain, or two with a minus sign between them for the contrast [default: the best class]
+    /// Class number or label to explain, or top2 for the second best class; two with a minus sign between them for the
+    /// contrast, also top1-top2 [default: top1, the best class]
     #[arg(long, value_name = "CLASS[-CLASS]")]
     pub target: Option<String>,
     /// How the map is made: grad-cam, grad-cam++, hires-cam, xgrad-cam, layer-cam, element-wise, eigen-cam,
@@ -37,9 +38,10 @@ pub struct ViewArgs {
 }
 
 impl ViewArgs {
-    /// What is explained whatever is seen; `None` is the best class.
-    pub fn target(&self, info: &Info) -> Result<Option<Target>> {
-        self.target.as_deref().map(|text| Target::named(text, info)).transpose()
+    /// What is explained: one target whatever is seen, or the class of a rank.
+    pub fn selector(&self, info: &Info) -> Result<Selector> {
+        let followed = self.target.as_deref().map(|text| Followed::named(text, info)).transpose()?;
+        Ok(Selector::following(followed.unwrap_or_default()))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::pipeline::live::{Explained, View};
 pub use crate::pipeline::serve::Serving;
 use crate::pipeline::serve::Shot;
 use crate::sink::http::{self, Answer, Control, RecordingInfo, Refusal, ShownFrame, Status};
-use crate::target::Target;
+use crate::target::Followed;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -146,9 +146,15 @@ impl Screen {
             control;
         let unusable = |error: crate::Error| Refusal::new(422, error.to_string());
         let mut commands = Vec::new();
-        if let Some(target) = target {
-            let named = target.as_ref().map(|asked| Target::named(&asked.text(), &self.info)).transpose();
-            commands.push(Command::Target(named.map_err(unusable)?));
+        match target {
+            None => {}
+            Some(None) => commands.push(Command::Target(None)),
+            Some(Some(asked)) => {
+                let text = asked.text();
+                let fixed = Followed::named(&text, &self.info).map_err(unusable)?.fixed();
+                let rank = || Refusal::new(422, format!("{text}: a rank is chosen at the start, with --target"));
+                commands.push(Command::Target(Some(fixed.ok_or_else(rank)?)));
+            }
         }
         if let Some(method) = method {
             commands.push(Command::Method(methods::find(method).map_err(unusable)?));
