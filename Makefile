@@ -9,10 +9,15 @@ GRADCAM_TEST_PYTHON := $(CURDIR)/$(REFERENCE_VENV)/bin/python
 REFERENCE_READY := $(REFERENCE_VENV)/ready
 endif
 
+OPENCV_VENV := target/opencv-venv
+OPENCV_READY := $(OPENCV_VENV)/ready
+
+BROWSER_READY := tests/browser/node_modules/.package-lock.json
+
 MODEL_WORK := target/model
 MINUTES := 10
 
-.PHONY: help run test test-recording test-power-loss test-arm test-camera test-camera-arm fuzz build deps test-deps cross-aarch64 cross-armv7 model fmt lint clean
+.PHONY: help run test test-recording test-power-loss test-http bench-http test-browser test-arm test-camera test-camera-arm fuzz build deps test-deps cross-aarch64 cross-armv7 model fmt lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do \
@@ -27,6 +32,19 @@ build: deps ## build target/release/gradcam
 
 test: test-deps $(REFERENCE_READY) ## install what is missing, and run all tests
 	GRADCAM_TEST_PYTHON=$(GRADCAM_TEST_PYTHON) cargo test --release --locked
+
+test-http: build $(OPENCV_READY) ## the server with curl, ffmpeg, OpenCV and promtool, and fifty clients for a minute
+	@sh cross/host-packages.sh http
+	GRADCAM_TEST_OPENCV=$(CURDIR)/$(OPENCV_VENV)/bin/python cargo test --release --locked --test it http:: -- \
+		--nocapture --include-ignored --skip glass_to_browser --skip rates_against
+
+bench-http: build ## the rates of fifty clients against a lone one, and the time from the camera to the browser
+	cargo test --release --locked --test it http:: -- --nocapture --ignored --test-threads 1 --skip fifty_clients
+
+test-browser: build ## the page of the live view in Chromium (pictures of it: target/browser)
+	@sh cross/host-packages.sh browser
+	@$(MAKE) --no-print-directory $(BROWSER_READY)
+	node --test tests/browser/*.test.mjs
 
 fuzz: test-deps ## try broken and hostile model files for ten minutes (longer: make fuzz MINUTES=60)
 	cargo test --release --locked --test fuzz -- --minutes $(MINUTES)
@@ -78,6 +96,18 @@ $(REFERENCE_VENV)/ready: tests/requirements.txt models/build/requirements.txt | 
 	rm -rf $(REFERENCE_VENV)
 	python3 -m venv $(REFERENCE_VENV)
 	$(REFERENCE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+$(OPENCV_READY): tests/it/http/requirements.txt
+	@sh cross/host-packages.sh http
+	rm -rf $(OPENCV_VENV)
+	python3 -m venv $(OPENCV_VENV)
+	$(OPENCV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+# What drives the browser.
+$(BROWSER_READY): tests/browser/package.json tests/browser/package-lock.json
+	cd tests/browser && npm ci --no-audit --no-fund --silent
 	touch $@
 
 # First the plain classifier from the published weights, then our own export adds the gradient head.

@@ -1,19 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# host-packages.sh build | test | recording | cross | camera
+# host-packages.sh build | test | recording | http | browser | cross | camera
 #
 # Sees to it that this machine has what gradcam needs to be built and shown (build), to be tested (test), to be tested
-# with recordings under hardship (recording), to be built for ARM boards and tried under an emulator (cross), or to be
-# tested with cameras in a virtual machine (camera).
+# with recordings under hardship (recording), to have its server tried with the clients that people have (http) and its
+# page in a browser (browser), to be built for ARM boards and tried under an emulator (cross), or to be tested with
+# cameras in a virtual machine (camera).
 # On Debian and Ubuntu the missing packages are installed, through sudo where not root; where nothing is missing,
 # nothing is asked and apt is not called. On other systems they are named, and the build goes on.
 set -eu
 
 purpose=${1:-}
 case $purpose in
-  build | test | recording | cross | camera) ;;
-  *) echo "usage: host-packages.sh build | test | recording | cross | camera" >&2; exit 2 ;;
+  build | test | recording | http | browser | cross | camera) ;;
+  *) echo "usage: host-packages.sh build | test | recording | http | browser | cross | camera" >&2; exit 2 ;;
 esac
 cd "$(dirname "$0")/.."
 
@@ -89,6 +90,22 @@ if [ "$purpose" = recording ]; then
   package kmod
   package e2fsprogs
   package debian-archive-keyring
+fi
+
+if [ "$purpose" = http ]; then
+  program curl curl
+  program ffmpeg ffmpeg
+  program promtool prometheus
+  program python3 python3
+  venv_possible || lack python3-venv
+fi
+
+if [ "$purpose" = browser ]; then
+  [ -n "${GRADCAM_CHROMIUM:-}" ] || program chromium chromium
+  program node nodejs
+  program npm npm
+  # Stands in for a camera's decoder, and looks at what was recorded.
+  program ffmpeg ffmpeg
 fi
 
 if [ "$purpose" = cross ]; then

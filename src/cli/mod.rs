@@ -12,6 +12,8 @@ mod memory;
 mod model;
 mod record;
 mod replay;
+#[cfg(feature = "serve")]
+mod serve;
 mod view;
 
 use crate::error::Error;

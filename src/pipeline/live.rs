@@ -1,6 +1,6 @@
 //! One live run: capture and inference on threads of their own, the view on the caller's.
 
-use super::explainer::{Explainer, Times};
+use super::explainer::{AtLayer, Explainer, Times};
 use super::latest::{Latest, Next};
 use super::pace::Pace;
 use super::stats::{Rate, Stage, Stages, Stats};
@@ -30,6 +30,8 @@ pub struct Explained {
     pub frame: Arc<Frame>,
     pub map: HeatMap,
     pub times: Times,
+    /// Where it was explained.
+    pub layer: Arc<AtLayer>,
     /// The classes that the explainer looks for.
     pub found: Vec<Ranked>,
 }
@@ -43,6 +45,8 @@ pub struct Controls {
     /// The frame that is explained again and again instead of the newest.
     pub frozen: Option<Arc<Frame>>,
     pub limits: Limits,
+    /// The layer that is moved to, by a name that the explainer's loader knows; none where it stays as it was at the start.
+    pub layer: Option<String>,
 }
 
 /// Frames per second at most, for a processor that has other things to do. Whatever comes earlier is passed over.
@@ -85,8 +89,18 @@ struct Shared {
     stats: Mutex<(Stats, Rate)>,
     /// Turns of the inference, with a frame or without.
     turns: AtomicU64,
+    moving: Mutex<Moving>,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
+}
+
+/// The way to another target layer.
+#[derive(Default)]
+struct Moving {
+    /// The layer that is being loaded.
+    to: Option<String>,
+    /// Why the last one could not be.
+    failed: Option<String>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -113,6 +127,7 @@ pub fn run(
         capture: Mutex::new(Capture { source: source.name(), ..Capture::default() }),
         stats: Mutex::default(),
         turns: AtomicU64::new(0),
+        moving: Mutex::default(),
         clock,
         shutdown,
     };
@@ -239,12 +254,20 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
     let mut seen = 0;
     let mut obeyed = None;
     let mut pace = Pace::default();
+    let (mut layer, mut at) = (None, Arc::new(explainer.at_layer()));
     while !shared.shutdown.requested() {
         shared.turns.fetch_add(1, Ordering::Relaxed);
         let (revision, controls) = lock(&shared.controls).clone();
         let changed = obeyed != Some(revision);
         if changed && explainer.selector.locked() != controls.locked {
             explainer.selector.lock(controls.locked);
+        }
+        if changed && layer != controls.layer {
+            match shared.moving_to(&controls.layer, |name| explainer.move_to(name)) {
+                true => (layer, at) = (controls.layer, Arc::new(explainer.at_layer())),
+                // The view is told, and what it asked for is taken back.
+                false => lock(&shared.controls).1.layer.clone_from(&layer),
+            }
         }
         let frame = match &controls.frozen {
             Some(frame) if changed => Arc::clone(frame),
@@ -275,8 +298,11 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
         let mut stats = lock(&shared.stats);
         times.iter().for_each(|(stage, duration)| stats.0.record(*stage, *duration));
         drop(stats);
-        let found = explainer.found().to_vec();
-        if explained.send(Explained { frame: Arc::clone(&frame), map: map.clone(), times, found }).is_err() {
+        let told = |frame: &Arc<Frame>, map, found: &[Ranked]| {
+            let (frame, layer) = (Arc::clone(frame), Arc::clone(&at));
+            Explained { frame, map, times, layer, found: found.to_vec() }
+        };
+        if explained.send(told(&frame, map.clone(), explainer.found())).is_err() {
             break;
         }
         if controls.frozen.is_none() {
@@ -285,13 +311,23 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
         // The drop test takes nine forward passes: the map does not wait for it, and other wishes do not either.
         let unchanged = || lock(&shared.controls).0 == revision && !shared.shutdown.requested();
         map.drop_test = explainer.drop_test(&map, unchanged)?;
-        if map.drop_test.is_some()
-            && explained.send(Explained { frame, map, times, found: explainer.found().to_vec() }).is_err()
-        {
+        if map.drop_test.is_some() && explained.send(told(&frame, map, explainer.found())).is_err() {
             break;
         }
     }
     Ok(())
+}
+
+impl Shared {
+    /// Says for as long as `load` takes which layer is being loaded. Returns whether it was.
+    fn moving_to(&self, name: &Option<String>, load: impl FnOnce(&str) -> Result<()>) -> bool {
+        let Some(name) = name else { return false };
+        *lock(&self.moving) = Moving { to: Some(name.clone()), failed: None };
+        let failed = load(name).err().map(|error| error.to_string());
+        let moved = failed.is_none();
+        *lock(&self.moving) = Moving { to: None, failed };
+        moved
+    }
 }
 
 impl View<'_> {
@@ -323,6 +359,21 @@ impl View<'_> {
 
     pub fn controls(&self) -> Controls {
         lock(&self.shared.controls).1.clone()
+    }
+
+    /// The layer that is being loaded.
+    pub fn loading(&self) -> Option<String> {
+        lock(&self.shared.moving).to.clone()
+    }
+
+    /// Why the layer that was asked for last could not be loaded; said once.
+    pub fn not_loaded(&self) -> Option<String> {
+        lock(&self.shared.moving).failed.take()
+    }
+
+    /// How many frames have come.
+    pub fn frames(&self) -> u64 {
+        self.seen
     }
 
     pub fn capture(&self) -> Capture {
