@@ -17,7 +17,7 @@ BROWSER_READY := tests/browser/node_modules/.package-lock.json
 MODEL_WORK := target/model
 MINUTES := 10
 
-.PHONY: help run test test-recording test-power-loss test-http bench-http test-browser test-arm test-camera test-camera-arm fuzz build deps test-deps cross-aarch64 cross-armv7 model fmt lint clean
+.PHONY: help run test test-recording test-power-loss test-http bench-http test-browser test-arm test-camera test-camera-arm fuzz build deps test-deps test-all deb deb-arm64 deb-armhf test-deb test-deb-arm64 cross-aarch64 cross-armv7 model fmt lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do \
@@ -84,6 +84,33 @@ test-camera-arm: ## the same on 64-bit ARM
 		--program target/cross/aarch64-unknown-linux-gnu/release/gradcam \
 		--init "$$(cross/build.sh aarch64 test --test camera --no-run --message-format=json | \
 			sed -n 's/.*"name":"camera".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)"
+
+deb: deps ## a Debian package for this kind of PC (amd64): target/package
+	@sh cross/host-packages.sh package
+	@command -v cargo-deb > /dev/null || cargo install --locked cargo-deb
+	cargo build --release --locked --bin gradcam --example man
+	cross/package/deb.sh amd64
+
+deb-arm64: deb cross-aarch64 ## the same for 64-bit ARM boards
+	cross/package/deb.sh arm64
+
+deb-armhf: deb cross-armv7 ## for 32-bit ones a tarball
+	cross/package/deb.sh armhf
+
+# As root: bare systems are made, and entered.
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+VERSION = $(shell sed -n 's/^version *= *"\(.*\)"/\1/p' Cargo.toml | head -n 1)
+
+test-deb: deb ## install the package in a bare Debian, and start its service under systemd in a virtual machine
+	-lintian target/package/gradcam_$(VERSION)_amd64.deb
+	-systemd-analyze security --offline=true --no-pager cross/package/gradcam.service | tail -n 1
+	$(SUDO) cross/package/test-deb.sh target/package/gradcam_$(VERSION)_amd64.deb
+	$(SUDO) cross/package/test-unit.sh target/package/gradcam_$(VERSION)_amd64.deb
+
+test-deb-arm64: deb-arm64 ## install the ARM package in a bare Debian under an emulator
+	$(SUDO) cross/package/test-deb.sh target/package/gradcam_$(VERSION)_arm64.deb
+
+test-all: test lint test-camera test-deb test-arm test-camera-arm test-deb-arm64 fuzz ## all of it, which takes hours
 
 deps: ## install the system packages that building and the window need
 	@sh cross/host-packages.sh build
