@@ -2,6 +2,7 @@
 
 use super::explainer::{Explainer, Times};
 use super::latest::{Latest, Next};
+use super::pace::Pace;
 use super::stats::{Rate, Stage, Stages, Stats};
 use crate::cam::methods::Method;
 use crate::cam::{HeatMap, Ranked};
@@ -9,9 +10,11 @@ use crate::clock::Clock;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, RawFrame};
+use crate::service::Heartbeat;
 use crate::shutdown::Shutdown;
 use crate::source::{Event, Source};
 use crate::target::Target;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{Builder, ScopedJoinHandle};
@@ -31,7 +34,7 @@ pub struct Explained {
     pub found: Vec<Ranked>,
 }
 
-/// What the view asks of the inference.
+/// What the view asks of the capture and the inference.
 #[derive(Clone)]
 pub struct Controls {
     pub method: &'static dyn Method,
@@ -39,6 +42,16 @@ pub struct Controls {
     pub locked: Option<Target>,
     /// The frame that is explained again and again instead of the newest.
     pub frozen: Option<Arc<Frame>>,
+    pub limits: Limits,
+}
+
+/// Frames per second at most, for a processor that has other things to do. Whatever comes earlier is passed over.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Limits {
+    /// That are decoded and shown.
+    pub video: Option<f32>,
+    /// That are explained.
+    pub inference: Option<f32>,
 }
 
 /// What is known of the capture.
@@ -70,6 +83,8 @@ struct Shared {
     controls: Mutex<(u64, Controls)>,
     capture: Mutex<Capture>,
     stats: Mutex<(Stats, Rate)>,
+    /// Turns of the inference, with a frame or without.
+    turns: AtomicU64,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
 }
@@ -97,6 +112,7 @@ pub fn run(
         controls: Mutex::new((0, controls)),
         capture: Mutex::new(Capture { source: source.name(), ..Capture::default() }),
         stats: Mutex::default(),
+        turns: AtomicU64::new(0),
         clock,
         shutdown,
     };
@@ -147,15 +163,26 @@ fn capture(mut source: Box<dyn Source>, shared: &Shared) -> Result<()> {
     let mut number = 0;
     // A camera knows its mode only when it sends, which may be before it was ever said to be lost.
     let mut named = false;
+    let mut pace = Pace::default();
+    let mut heart = Heartbeat::start(shared.clock.now());
     while !shared.shutdown.requested() {
+        heart.beat(shared.clock.now(), shared.turns.load(Ordering::Relaxed));
         match source.read(&mut raw)? {
             Event::Frame => {}
             Event::Lost(reason) => {
                 lock(&shared.capture).lost = Some(reason);
+                // The first frame that comes again is shown at once.
+                pace = Pace::default();
                 continue;
             }
             Event::End => break,
         }
+        let (limit, arrived) = (lock(&shared.controls).1.limits.video, shared.clock.now());
+        if !pace.wait(arrived, limit).is_zero() {
+            number += 1;
+            continue;
+        }
+        pace.pass(arrived, limit);
         let mut frame = pool.take();
         let target = Arc::get_mut(&mut frame).expect("the pool hands out frames that nobody else holds");
         let start = Instant::now();
@@ -211,7 +238,9 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
     });
     let mut seen = 0;
     let mut obeyed = None;
+    let mut pace = Pace::default();
     while !shared.shutdown.requested() {
+        shared.turns.fetch_add(1, Ordering::Relaxed);
         let (revision, controls) = lock(&shared.controls).clone();
         let changed = obeyed != Some(revision);
         if changed && explainer.selector.locked() != controls.locked {
@@ -223,14 +252,23 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
                 shared.shutdown.wait(Duration::from_millis(20));
                 continue;
             }
-            None => match shared.frames.newer(seen, PATIENCE) {
-                Next::Value(number, frame) => {
-                    seen = number;
-                    frame
+            None => {
+                let limit = controls.limits.inference;
+                let left = pace.wait(shared.clock.now(), limit);
+                if !left.is_zero() {
+                    shared.shutdown.wait(left.min(PATIENCE));
+                    continue;
                 }
-                Next::Nothing => continue,
-                Next::Closed => break,
-            },
+                match shared.frames.newer(seen, PATIENCE) {
+                    Next::Value(number, frame) => {
+                        seen = number;
+                        pace.pass(shared.clock.now(), limit);
+                        frame
+                    }
+                    Next::Nothing => continue,
+                    Next::Closed => break,
+                }
+            }
         };
         obeyed = Some(revision);
         let (mut map, times) = explainer.explain(&frame, controls.method)?;
