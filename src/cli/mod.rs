@@ -1,6 +1,7 @@
 //! The program's commands, one file each.
 
 mod bench;
+mod cores;
 mod devices;
 mod explain;
 mod film;

@@ -27,6 +27,10 @@ pub trait Simd: Copy + 'static {
     unsafe fn round(a: Self::Vector) -> Self::Vector;
     /// 2^a for integers a from −126 to 127.
     unsafe fn power_of_two(a: Self::Vector) -> Self::Vector;
+
+    /// Says that what lies there is soon needed; it may lie anywhere. Where the set cannot say it, nothing.
+    #[inline(always)]
+    unsafe fn prefetch(_at: *const f32) {}
 }
 
 /// What every processor has: arrays of four, one operation after another.
@@ -180,6 +184,11 @@ mod x86 {
                 #[inline(always)]
                 unsafe fn power_of_two($power_of: $vector) -> $vector {
                     unsafe { $power }
+                }
+
+                #[inline(always)]
+                unsafe fn prefetch(at: *const f32) {
+                    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
                 }
             }
         };
