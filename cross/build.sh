@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# build.sh aarch64|armv7 [build|test] [CARGO OPTIONS…]
+# build.sh aarch64|armv7 [build|test|rustc] [CARGO OPTIONS…]
 #
 # Builds gradcam for an ARM board on a Debian or Ubuntu PC (or, with `test`, builds and runs a test under the
 # emulator: build.sh aarch64 test --lib kernels). The standard library of the target comes from rustup if it is there
@@ -9,11 +9,11 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."
-cross=${1:?usage: build.sh aarch64|armv7 [build|test] [CARGO OPTIONS…]}
+cross=${1:?usage: build.sh aarch64|armv7 [build|test|rustc] [CARGO OPTIONS…]}
 shift
 . "$here/env.sh"
 verb=build
-case ${1:-} in build | test) verb=$1; shift ;; esac
+case ${1:-} in build | test | rustc) verb=$1; shift ;; esac
 
 has_std() { [ -n "$(find "$("$1" --print sysroot)/lib/rustlib/$target/lib" -name 'libstd-*.rlib' 2>/dev/null)" ]; }
 options=()

@@ -3,29 +3,92 @@
 #
 # test-arm.sh [aarch64|armv7…]
 #
-# Runs the ARM programs under QEMU's user emulation: both photographs of tests/data/lite0 must get their class, and
-# PyTorch's map within the tolerance that holds for every machine; `bench` must run; the fast kernels must equal their
-# scalar twins. Leaves out, with the reason, what this machine has no emulator or compiler for.
-# A cold build takes about 25 minutes of two cores for each target, the tests a few minutes.
+# Builds for both ARM targets (or those named) and runs under QEMU's user emulation, on this machine's processor:
+#
+#   maps      both photographs of tests/data/lite0 get their class, and PyTorch's map within 1e-4 relative L2
+#   vectors   which vector instructions were reached, and in whose functions: our NEON kernels on aarch64, tract's on armv7
+#   bench     `gradcam bench` runs, with the engine and the kernels that are meant for the processor
+#   kernels   every kernel equals its scalar twin, and the fused engine the plain interpreter on random programs
+#   models    aarch64: the default model and the zoo against PyTorch, and the fused engine against tract
+#
+# A cold build takes about 25 minutes of one core for each target. The tests of a target may take GRADCAM_ARM_SECONDS
+# (2400); what does not fit is named, and fails. A target that this machine has no emulator or compiler for is skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || set -- aarch64 armv7
-seconds=${GRADCAM_ARM_SECONDS:-600} # for each of the tests
+budget=${GRADCAM_ARM_SECONDS:-2400}
+failed=()
+
+# Runs the function of this name.
+check() {
+  local begin=$SECONDS said=ok
+  if [ "$begin" -ge "$deadline" ]; then
+    said="NOT RUN: the $budget s are over (GRADCAM_ARM_SECONDS=… gives more)"
+  else
+    "$1" || said=FAILED
+    [ "$SECONDS" -lt "$deadline" ] || said="CUT OFF: the $budget s are over (GRADCAM_ARM_SECONDS=… gives more)"
+  fi
+  echo "test-arm: $cross $1: $said, $((SECONDS - begin)) s"
+  [ "$said" = ok ] || failed+=("$cross $1")
+}
+
+# Functions that `check` runs have no `set -e`: each is one chain of commands.
+limited() { timeout --foreground "$((deadline - SECONDS))" "$@"; }
+
+maps() {
+  GRADCAM_TEST_PROGRAM="${emulator[*]} $program" limited cargo test --quiet --release --locked --test it -- \
+    --exact --nocapture cli_explain::both_photographs_have_the_maps_of_pytorch
+}
+
+# The emulator lists each piece of code when it is reached first, with the function that it lies in.
+vectors() {
+  limited "${emulator[0]}" -d in_asm -D "$scratch/in_asm" "${emulator[@]:1}" "$program" explain \
+    tests/data/lite0/chelsea_224.png -o "$scratch" >/dev/null &&
+    awk -v vector="$vector" -v whose="$whose" '
+      /^IN:/ { of = $2 }
+      $0 ~ vector && of ~ whose { found[of]++ }
+      END { for (of in found) print found[of], of }' "$scratch/in_asm" | sort -rn >"$scratch/vectors" &&
+    head -n 5 "$scratch/vectors" && [ -s "$scratch/vectors" ]
+}
+
+bench() {
+  limited "${emulator[@]}" "$program" bench --iterations 1 --json >"$scratch/bench" &&
+    grep -E '"(engine|instructions|fps)"' "$scratch/bench" &&
+    grep -q "\"engine\": \"$engine\"" "$scratch/bench" && grep -q "\"instructions\": \"$kernels\"" "$scratch/bench"
+}
+
+kernels() { limited cross/build.sh "$cross" test --quiet --lib -- kernels:: engine::; }
+
+models() { limited cross/build.sh "$cross" test --quiet --test it -- --nocapture golden:: fused::zoo::; }
 
 for cross in "$@"; do
-  (
-    . cross/env.sh
-    for tool in "${emulator[0]}" "$gnu-gcc"; do
-      if ! command -v "$tool" >/dev/null; then
-        echo "test-arm: $cross left out: $tool is missing (sh cross/host-packages.sh cross)"
-        exit 0
-      fi
-    done
-    cross/build.sh "$cross"
-    program=$PWD/target/cross/$target/release/gradcam
-    GRADCAM_TEST_PROGRAM="${emulator[*]} $program" timeout "$seconds" \
-      cargo test --release --locked --test it -- --exact --nocapture cli_explain::both_photographs_have_the_maps_of_pytorch
-    timeout "$seconds" "${emulator[@]}" "$program" bench --iterations 1
-    timeout "$((4 * seconds))" cross/build.sh "$cross" test --lib kernels::
-  )
+  . cross/env.sh
+  lacking=
+  for tool in "${emulator[0]}" "$gnu-gcc"; do command -v "$tool" >/dev/null || lacking="$lacking $tool"; done
+  if [ -n "$lacking" ]; then
+    echo "test-arm: $cross: skipped, this machine has no$lacking (sh cross/host-packages.sh cross)"
+    continue
+  fi
+  case $cross in
+    # A product by a vector, or by one lane of it, in functions of ours.
+    aarch64) tests=(--lib --test it) engine=fused kernels=NEON vector='fmla' whose='gradcam.*(kernels|fused)' ;;
+    armv7) tests=(--lib) engine=tract kernels=scalar vector='vmla.f32.*q[0-9]' whose='neon' ;;
+  esac
+  cross/build.sh "$cross"
+  cross/build.sh "$cross" test "${tests[@]}" --no-run
+  cargo test --release --locked --test it --no-run
+  program=$PWD/target/cross/$target/release/gradcam
+  scratch=$(mktemp -d)
+  deadline=$((SECONDS + budget))
+  check maps
+  check vectors
+  check bench
+  check kernels
+  if [ "$cross" = aarch64 ]; then
+    check models
+  else
+    echo "test-arm: $cross models: skipped, they run the same Rust code as on aarch64, two to three times as long"
+  fi
+  rm -rf "$scratch"
 done
+[ ${#failed[@]} -eq 0 ] || { printf 'test-arm: not shown: %s\n' "${failed[@]}"; exit 1; }

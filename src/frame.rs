@@ -40,6 +40,8 @@ pub struct RawFrame {
     pub stale_from: Option<usize>,
     /// When it was captured, on the run's clock.
     pub time: Duration,
+    /// How it is turned when it is decoded.
+    pub turn: Turn,
 }
 
 impl RawFrame {
@@ -51,6 +53,7 @@ impl RawFrame {
             data: Vec::new(),
             stale_from: None,
             time: Duration::ZERO,
+            turn: Turn::None,
         }
     }
 }
@@ -74,6 +77,58 @@ pub struct Frame {
     pub rgb: Vec<u8>,
 }
 
+/// By how much a picture is turned, clockwise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(into = "u16", try_from = "u16")]
+pub enum Turn {
+    #[default]
+    None,
+    Quarter,
+    Half,
+    ThreeQuarters,
+}
+
+impl From<Turn> for u16 {
+    /// Degrees.
+    fn from(turn: Turn) -> u16 {
+        turn as u16 * 90
+    }
+}
+
+impl TryFrom<u16> for Turn {
+    type Error = &'static str;
+
+    /// # Errors
+    /// For other degrees than 0, 90, 180 and 270.
+    fn try_from(degrees: u16) -> Result<Turn, &'static str> {
+        let turns = [Turn::None, Turn::Quarter, Turn::Half, Turn::ThreeQuarters];
+        turns.into_iter().find(|turn| u16::from(*turn) == degrees).ok_or("expected 0, 90, 180 or 270")
+    }
+}
+
+/// A rectangle in whole pixels of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Region {
+    pub x: usize,
+    pub y: usize,
+    pub width: usize,
+    pub height: usize,
+}
+
+impl Region {
+    /// All of a frame.
+    pub fn whole(frame: &Frame) -> Region {
+        Region { x: 0, y: 0, width: frame.width, height: frame.height }
+    }
+
+    /// The part of it that lies in a frame, if there is one.
+    pub fn within(self, frame: &Frame) -> Option<Region> {
+        let inside = |from: usize, length: usize, side: usize| (from < side).then(|| length.min(side - from));
+        let (width, height) = (inside(self.x, self.width, frame.width)?, inside(self.y, self.height, frame.height)?);
+        (width > 0 && height > 0).then_some(Region { width, height, ..self })
+    }
+}
+
 /// A rectangle in pixels of a frame; may have fractions.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Rect {
@@ -83,7 +138,8 @@ pub struct Rect {
     pub height: f32,
 }
 
-/// Which part of a frame the network saw. The heat map covers exactly `seen`.
+/// Which part of a frame the network saw. The heat map covers exactly `seen`, which is larger than the frame where bars
+/// were put beside it.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Geometry {
     /// Size of the whole frame in pixels.

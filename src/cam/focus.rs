@@ -2,7 +2,7 @@
 
 use super::HeatMap;
 use super::drop_test::DropTest;
-use crate::frame::Rect;
+use crate::frame::{Geometry, Rect};
 use ndarray::Array2;
 
 /// Cells from this share of the maximum on count as hot: the usual rule for boxes from CAMs (Selvaraju et al. 2017,
@@ -18,9 +18,9 @@ pub struct Focus {
     pub centroid: Point,
     /// Around the largest connected part (by cells that share a side) of the hot cells.
     pub bounding_box: Rect,
-    /// Share of the positive mass inside the region of interest, where one was given.
+    /// Share of the positive mass inside the rectangle that was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub roi_share: Option<f32>,
+    pub heat_share: Option<f32>,
     /// What hiding the hot cells does to the score, where it was tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drop_test: Option<DropTest>,
@@ -43,58 +43,83 @@ pub struct Point {
     pub y: f32,
 }
 
-/// The focus of a map; `None` where nothing is positive.
-pub fn focus(map: &HeatMap, roi: Option<Rect>) -> Option<Focus> {
-    let values = &map.values;
-    let total: f32 = values.iter().map(|value| value.max(0.0)).sum();
+/// The focus of a map; `None` where nothing is positive. What lies in bars beside the picture does not count.
+pub fn focus(map: &HeatMap, rectangle: Option<Rect>) -> Option<Focus> {
+    let mut values = map.values.clone();
+    values.indexed_iter_mut().for_each(|(at, value)| *value = if shown(map, at) > 0.0 { value.max(0.0) } else { 0.0 });
+    let mass = |at: (usize, usize)| values[at] * shown(map, at);
+    let cells = || values.indexed_iter().filter(|(_, value)| **value > 0.0).map(|(at, _)| at);
+    let total: f32 = cells().map(mass).sum();
     let ((row, column), peak) = values
         .indexed_iter()
         .fold(((0, 0), 0.0), |best, (at, value)| if *value > best.1 { (at, *value) } else { best });
     if total <= 0.0 || peak <= 0.0 {
         return None;
     }
-    let centre = |row: usize, column: usize| {
-        let cell = cell(map, row, column);
+    let centre = |at: (usize, usize)| {
+        let cell = visible(map, at);
         Point { x: cell.x + cell.width / 2.0, y: cell.y + cell.height / 2.0 }
     };
     let mut centroid = Point { x: 0.0, y: 0.0 };
     let mut inside = 0.0;
-    for ((row, column), value) in values.indexed_iter().filter(|(_, value)| **value > 0.0) {
-        let Point { x, y } = centre(row, column);
-        centroid.x += x * value / total;
-        centroid.y += y * value / total;
-        if let Some(roi) = roi {
-            inside += value / total * covered(cell(map, row, column), roi);
+    for at in cells() {
+        let Point { x, y } = centre(at);
+        centroid.x += x * mass(at) / total;
+        centroid.y += y * mass(at) / total;
+        if let Some(rectangle) = rectangle {
+            inside += mass(at) / total * covered(visible(map, at), rectangle);
         }
     }
-    let Point { x, y } = centre(row, column);
+    let Point { x, y } = centre((row, column));
     Some(Focus {
         peak: Peak { row, column, x, y, value: peak },
         centroid,
-        bounding_box: bounding_box(map, peak * HOT),
-        roi_share: roi.map(|_| inside),
+        bounding_box: bounding_box(map, &values, peak * HOT),
+        heat_share: rectangle.map(|_| inside),
         drop_test: map.drop_test,
     })
 }
 
-/// The pixels that a cell stands for.
-fn cell(map: &HeatMap, row: usize, column: usize) -> Rect {
+/// The pixels that a cell stands for, those of bars beside the picture included.
+fn cell(map: &HeatMap, (row, column): (usize, usize)) -> Rect {
     let (rows, columns) = map.values.dim();
     let seen = map.geometry.seen;
     let (width, height) = (seen.width / columns as f32, seen.height / rows as f32);
     Rect { x: seen.x + column as f32 * width, y: seen.y + row as f32 * height, width, height }
 }
 
-/// Share of `cell` that lies in `roi`.
-fn covered(cell: Rect, roi: Rect) -> f32 {
+/// The picture, where bars were put beside it.
+fn picture(map: &HeatMap) -> Option<Rect> {
+    let Geometry { width, height, seen } = map.geometry;
+    let (width, height) = (width as f32, height as f32);
+    let barred = seen.x < 0.0 || seen.y < 0.0 || seen.width > width || seen.height > height;
+    barred.then_some(Rect { x: 0.0, y: 0.0, width, height })
+}
+
+/// How much of a cell lies on the picture, 0 to 1.
+fn shown(map: &HeatMap, at: (usize, usize)) -> f32 {
+    picture(map).map_or(1.0, |picture| covered(cell(map, at), picture))
+}
+
+/// The part of a cell that lies on the picture.
+fn visible(map: &HeatMap, at: (usize, usize)) -> Rect {
+    let (cell, Some(picture)) = (cell(map, at), picture(map)) else { return cell(map, at) };
+    let (x, y) = (cell.x.max(0.0), cell.y.max(0.0));
+    let (right, bottom) = ((cell.x + cell.width).min(picture.width), (cell.y + cell.height).min(picture.height));
+    Rect { x, y, width: right - x, height: bottom - y }
+}
+
+/// Share of `cell` that lies in `rectangle`.
+fn covered(cell: Rect, rectangle: Rect) -> f32 {
     let overlap = |a: f32, a_side: f32, b: f32, b_side: f32| ((a + a_side).min(b + b_side) - a.max(b)).max(0.0);
-    overlap(cell.x, cell.width, roi.x, roi.width) * overlap(cell.y, cell.height, roi.y, roi.height)
+    overlap(cell.x, cell.width, rectangle.x, rectangle.width)
+        * overlap(cell.y, cell.height, rectangle.y, rectangle.height)
         / (cell.width * cell.height)
 }
 
-fn bounding_box(map: &HeatMap, threshold: f32) -> Rect {
-    let (rows, columns) = map.values.dim();
-    let mut open = map.values.mapv(|value| value >= threshold && value > 0.0);
+fn bounding_box(map: &HeatMap, values: &Array2<f32>, threshold: f32) -> Rect {
+    let (rows, columns) = values.dim();
+    let mut open = values.mapv(|value| value >= threshold && value > 0.0);
     let mut largest: Vec<(usize, usize)> = Vec::new();
     for row in 0..rows {
         for column in 0..columns {
@@ -105,8 +130,8 @@ fn bounding_box(map: &HeatMap, threshold: f32) -> Rect {
         }
     }
     let mut corners = [f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY];
-    for (row, column) in largest {
-        let Rect { x, y, width, height } = cell(map, row, column);
+    for at in largest {
+        let Rect { x, y, width, height } = visible(map, at);
         corners = [corners[0].min(x), corners[1].min(y), corners[2].max(x + width), corners[3].max(y + height)];
     }
     Rect { x: corners[0], y: corners[1], width: corners[2] - corners[0], height: corners[3] - corners[1] }
@@ -136,7 +161,6 @@ fn take_part(open: &mut Array2<bool>, row: usize, column: usize) -> Vec<(usize, 
 mod tests {
     use super::*;
     use crate::cam::{Ranked, Unit};
-    use crate::frame::Geometry;
     use ndarray::array;
 
     /// A map over a 60×60 square in the middle of a 100×60 picture.
@@ -178,11 +202,30 @@ mod tests {
     }
 
     #[test]
-    fn the_roi_takes_its_share_of_a_cell() {
+    fn a_rectangle_takes_its_share_of_a_cell() {
         let roi = Rect { x: 0.0, y: 0.0, width: 30.0, height: 60.0 };
         let focus = focus(&map(array![[1.0, 0.0, 1.0]]), Some(roi)).expect("there is heat");
         // Half of the left cell, which runs from 20 to 40, and nothing of the right one.
-        assert!((focus.roi_share.expect("a region was given") - 0.25).abs() < 1e-6);
+        assert!((focus.heat_share.expect("a region was given") - 0.25).abs() < 1e-6);
+    }
+
+    #[test]
+    fn heat_in_the_bars_of_a_letterbox_does_not_count() {
+        // A 100×60 picture in a square of 100, with bars of 20 above and below; three rows of cells of 33.3.
+        let seen = Rect { x: 0.0, y: -20.0, width: 100.0, height: 100.0 };
+        let geometry = Geometry { width: 100, height: 60, seen };
+        let letterbox = |values| HeatMap { geometry, ..map(values) };
+        let top = focus(&letterbox(array![[9.0], [0.0], [0.0]]), None).expect("there is heat");
+        // Of the first row, −20 to 13.3, the picture has 0 to 13.3.
+        assert!((top.peak.y - 20.0 / 3.0).abs() < 1e-4 && (top.bounding_box.height - 40.0 / 3.0).abs() < 1e-4);
+        assert_eq!((top.bounding_box.y, top.peak.value), (0.0, 9.0));
+        // 13.3 of 33.3 rows are seen of the first cell, all of the second: 0.4·5 to 1·2.
+        let rectangle = Rect { x: 0.0, y: 0.0, width: 100.0, height: 40.0 / 3.0 };
+        let share = focus(&letterbox(array![[5.0], [2.0], [0.0]]), Some(rectangle)).and_then(|focus| focus.heat_share);
+        assert!((share.expect("it was asked for") - 0.5).abs() < 1e-5, "{share:?}");
+        // All of a cell in the bar.
+        let all = Array2::from_shape_fn((5, 1), |(row, _)| if row == 0 { 9.0 } else { 0.0 });
+        assert_eq!(focus(&letterbox(all), None), None);
     }
 
     #[test]

@@ -121,17 +121,7 @@ impl Context<'_> {
         floor: f32,
     ) -> HeatMap {
         let scores = forward.scores();
-        let log_sum = log_sum_exp(scores);
-        let probability = |score: f32| match self.info.probabilities {
-            Probabilities::Softmax => (score - log_sum).exp(),
-            Probabilities::Sigmoid => 1.0 / (1.0 + (-score).exp()),
-        };
-        let ranked = |class: usize| Ranked {
-            class,
-            label: self.info.labels[class].clone(),
-            logit: scores[class],
-            probability: probability(scores[class]),
-        };
+        let ranked = |class: usize| ranked(self.info, scores, class);
         let found = evidence(scores, self.info.probabilities);
         let contrast = contrast(forward.activations());
         let floor = floor.max(f32::MIN_POSITIVE);
@@ -155,6 +145,16 @@ impl Context<'_> {
         map.scale = map.max().max(floor);
         map
     }
+}
+
+/// A class among the scores `[C]` of its model.
+pub fn ranked(info: &Info, scores: ArrayView1<f32>, class: usize) -> Ranked {
+    let logit = scores[class];
+    let probability = match info.probabilities {
+        Probabilities::Softmax => (logit - log_sum_exp(scores)).exp(),
+        Probabilities::Sigmoid => 1.0 / (1.0 + (-logit).exp()),
+    };
+    Ranked { class, label: info.labels[class].clone(), logit, probability }
 }
 
 /// The map of one method for one still picture, with the method's null level under its scale where there is one.

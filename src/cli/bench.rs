@@ -5,9 +5,10 @@ use super::{SUCCESS, print_stages};
 use crate::cam::methods;
 use crate::clock::SystemClock;
 use crate::decode::Decoder;
-use crate::engine::Timed;
+use crate::engine::{Backend, Timed};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, RawFrame};
+use crate::kernels::Isa;
 use crate::overlay::{Canvas, Hud, Look, Overlay};
 use crate::pipeline::explainer::Explainer;
 use crate::pipeline::stats::{Percentiles, Stage, Stages, Stats};
@@ -35,7 +36,7 @@ pub struct Bench {
     #[arg(long, value_name = "NAME", default_value = "grad-cam")]
     method: String,
     /// What runs the network: fused (our own operators for convolutional parts, tract for the rest) or tract alone
-    #[arg(long, value_name = "NAME", default_value = "fused")]
+    #[arg(long, value_name = "NAME", default_value_t = Backend::default().to_string())]
     engine: String,
     /// Time each operator of the forward pass, too, in runs of their own on one thread
     #[arg(long)]
@@ -53,6 +54,9 @@ struct Report {
     source: String,
     model: String,
     method: String,
+    engine: String,
+    /// What our own kernels are compiled for, of what this machine has.
+    instructions: String,
     threads: u16,
     iterations: u32,
     /// Milliseconds.
@@ -130,6 +134,8 @@ impl Bench {
             source: self.source,
             model: explainer.info().file.clone(),
             method: self.method,
+            engine: self.engine,
+            instructions: Isa::best().to_string(),
             threads: self.model.threads,
             iterations: self.iterations,
             heatmap_share: median(stages.heatmap) / median(stages.forward),
@@ -195,9 +201,10 @@ fn print_profile(out: &mut impl Write, profile: &[Operator]) -> std::io::Result<
 
 fn print(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
     let Report { stages, .. } = report;
-    let Report { model, source, method, threads, iterations, .. } = report;
+    let Report { model, source, method, engine, instructions, threads, iterations, .. } = report;
     let plural = if *threads == 1 { "" } else { "s" };
     writeln!(out, "{model} on {source}, {method}, {threads} thread{plural}, {iterations} frames")?;
+    writeln!(out, "  engine {engine}, kernels {instructions}")?;
     print_stages(out, stages)?;
     writeln!(out, "  heat map / forward {:.2} %", report.heatmap_share * 100.0)?;
     writeln!(

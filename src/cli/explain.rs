@@ -6,6 +6,7 @@ use super::record::EncodingArgs;
 use super::view::ViewArgs;
 use super::{FAILURE, INTERRUPTED, PARTLY, SUCCESS, say};
 use crate::cam::methods::{self, AnyMethod};
+use crate::decode;
 use crate::error::{Error, Result};
 use crate::overlay::{Canvas, Look, Overlay};
 use crate::pipeline::explainer::Explainer;
@@ -68,10 +69,11 @@ impl Explain {
         ctrlc::set_handler(|| process::exit(INTERRUPTED))?;
         let target = self.view.target(&engines[0].info)?;
         let mut work = Work {
-            explainer: explainer(engines, Selector::new(target))?,
+            explainer: explainer(engines, Selector::new(target))?.on(self.view.roi),
             method,
             overlay: Overlay::new(),
             canvas: Canvas::default(),
+            spare: Vec::new(),
             names: HashSet::new(),
             inputs: HashSet::new(),
             arguments: &self,
@@ -155,6 +157,7 @@ struct Work<'a> {
     method: AnyMethod,
     overlay: Overlay,
     canvas: Canvas,
+    spare: Vec<u8>,
     /// Names of results that are taken.
     names: HashSet<String>,
     /// Nothing is written over a picture that was given.
@@ -165,7 +168,8 @@ struct Work<'a> {
 impl Work<'_> {
     fn picture(&mut self, path: &Path) -> Result<Report> {
         let start = Instant::now();
-        let frame = image::load(path)?;
+        let mut frame = image::load(path)?;
+        decode::turn(&mut frame, self.arguments.view.rotate, &mut self.spare);
         let mut times = TimesReport::default();
         times.add(Stage::Decode, start.elapsed());
         let runs = self.runs(path);
@@ -175,7 +179,10 @@ impl Work<'_> {
         };
         let explained = self.explainer.explain_still(&frame, self.method, &mut tell);
         runs.finish_and_clear();
-        let (mut map, stages) = explained?;
+        let (mut map, stages) = explained.map_err(|error| match error {
+            Error::Input { name, reason } => Error::input(path.display(), format!("{name} {reason}")),
+            error => error,
+        })?;
         if self.arguments.drop_test {
             map.drop_test = self.explainer.drop_test(&map, || true)?;
         }
@@ -183,11 +190,11 @@ impl Work<'_> {
 
         let Explain { view, output, .. } = self.arguments;
         let start = Instant::now();
-        let look = Look { colormap: view.colormap, signed: view.signed, ..Look::default() };
+        let look = Look { colormap: view.colormap, signed: view.signed, flip: view.flip, ..Look::default() };
         self.overlay.draw(&frame, Some(&map), &look, None, &mut self.canvas);
         times.add(Stage::Overlay, start.elapsed());
 
-        let report = Report::new(&path.display().to_string(), self.explainer.info(), &map, view.roi, times);
+        let report = Report::new(&path.display().to_string(), self.explainer.info(), &map, view.heat_share, times);
         let name = self.free_name(path);
         let beside = |ending: &str| output.join(format!("{name}.{ending}"));
         if beside("overlay.png").canonicalize().is_ok_and(|path| self.inputs.contains(&path)) {

@@ -90,25 +90,27 @@ impl Explain {
         let shutdown = stop_on_signals()?;
         let video = open(input, &shutdown)?;
         let target = self.view.target(&engines[0].info)?;
-        let explainer = explainer(engines, Selector::new(target))?.following();
+        let explainer = explainer(engines, Selector::new(target))?.following().on(self.view.roi);
         let info = explainer.info().clone();
         let hud = Hud { layer: info.layer.wire.clone(), coinciding: explainer.coinciding(), ..Hud::default() };
         let hud = (!self.plain).then_some(hud);
         let (named, model) = (input.display().to_string(), self.model.facts(&explainer)?);
+        let turn = self.view.rotate;
         let (encoding, view) = (self.encoding.encoding(), self.encoding.record_view);
-        let plan = Plan { destination, encoding, view, segment: None, source: named.clone(), model };
-        let look = Look { colormap: self.view.colormap, signed: self.view.signed, ..Look::default() };
+        let plan = Plan { destination, encoding, view, segment: None, source: named.clone(), turn, model };
+        let look =
+            Look { colormap: self.view.colormap, signed: self.view.signed, flip: self.view.flip, ..Look::default() };
         let tell = |drawn: Option<&Drawn>| -> Result<()> {
             let Some(drawn) = drawn.filter(|_| self.json) else { return Ok(()) };
             let times = TimesReport::from_named(&drawn.times_ms);
-            let report = Report::new(&named, &info, &drawn.map, self.view.roi, times).of_frame(&drawn.map);
+            let report = Report::new(&named, &info, &drawn.map, self.view.heat_share, times).of_frame(&drawn.map);
             let text = serde_json::to_string(&report).map_err(|error| Error::output(Path::new("-"), error))?;
             writeln!(std::io::stdout().lock(), "{text}").map_err(|error| Error::output(Path::new("-"), error))
         };
         let maps = Explained { explainer, method, look, every: self.every };
 
         let (about, done, broken) = match self.video_scale {
-            Scale::Following => draw(Film { video, maps, part: None, mirrored: false, hud }, &plan, "", tell)?,
+            Scale::Following => draw(Film { video, maps, turn, part: None, mirrored: false, hud }, &plan, "", tell)?,
             Scale::Fixed => {
                 if *input == Path::new("-") {
                     return Err(
@@ -126,7 +128,7 @@ impl Explain {
                 };
                 let maps = Kept { entries, by_source: false, relook, next: None };
                 let video = open(input, &shutdown)?;
-                draw(Film { video, maps, part: None, mirrored: false, hud }, &plan, "drawing", |_| Ok(()))?
+                draw(Film { video, maps, turn, part: None, mirrored: false, hud }, &plan, "drawing", |_| Ok(()))?
             }
         };
         self.sound(input, &about, &done);
@@ -188,6 +190,7 @@ fn explain_only(
     let mut writer = logbook::Writer::create(kept, &plan.start((0, 0), &frame))?;
     let (mut largest, mut floor) = (0f32, f32::INFINITY);
     while video.read(&mut raw)? == crate::source::Event::Frame {
+        raw.turn = plan.turn;
         decoder.decode(&raw, &mut frame).map_err(|broken| Error::input(video.name(), broken))?;
         if let Some(drawn) = maps.at(&frame)? {
             tell(Some(&drawn))?;

@@ -14,6 +14,7 @@ use crate::pipeline::recorder::Plan;
 use crate::pipeline::report::{Report, TimesReport};
 use crate::pipeline::screen::{Screen, Settings};
 use crate::pipeline::stats::Rate;
+use crate::pipeline::watch::Rule;
 use crate::source::{self, CameraRequest, SourceSpec};
 use crate::target::Selector;
 use clap::Args;
@@ -51,15 +52,23 @@ pub struct Live {
     /// Opacity of full heat, 0 to 1
     #[arg(long, value_name = "X", default_value_t = Look::default().opacity, value_parser = super::parse_share)]
     opacity: f32,
-    /// Mirror the picture
-    #[arg(long)]
-    flip: bool,
     /// Show each map on the very frame it explains
     #[arg(long)]
     sync: bool,
     /// Folder for snapshots (key s)
     #[arg(long, value_name = "DIR", default_value = "snapshots")]
     snapshots: PathBuf,
+    /// Take a snapshot when this class is seen (number or label; may be given several times)
+    #[arg(long, value_name = "CLASS")]
+    snapshot_on: Vec<String>,
+    /// With --snapshot-on: the class's probability must be at least this
+    #[arg(long, value_name = "X", default_value_t = 0.6, value_parser = super::parse_share)]
+    #[arg(requires = "snapshot_on")]
+    min_probability: f32,
+    /// With --snapshot-on: one snapshot in this time at most
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = super::parse_duration)]
+    #[arg(requires = "snapshot_on")]
+    every: Duration,
     #[command(flatten)]
     recording: RecordArgs,
     /// Print the times of the stages at the end
@@ -87,6 +96,7 @@ impl Live {
             height: self.size.map(|(_, height)| height),
             fps: self.fps,
             again: self.again,
+            turn: self.view.rotate,
             format: self.format,
         };
         let spec = self.source()?;
@@ -95,9 +105,12 @@ impl Live {
         let named = self.source.clone().unwrap_or_else(|| source.name());
         let engines = self.model.engines()?;
         let locked = self.view.target(&engines[0].info)?;
-        let explainer = explainer(engines, Selector::new(locked))?.following();
+        let watched =
+            self.snapshot_on.iter().map(|class| engines[0].info.class(class)).collect::<crate::Result<_>>()?;
+        let explainer = explainer(engines, Selector::new(locked))?.following().on(self.view.roi).watching(watched);
         let (info, coinciding) = (explainer.info().clone(), explainer.coinciding());
-        let recordings = self.recording.plan(destination, named, self.model.facts(&explainer)?);
+        let facts = self.model.facts(&explainer)?;
+        let recordings = self.recording.plan(destination, named, self.view.rotate, facts);
         let controls = Controls { method, locked, frozen: None };
         let screen = Screen::new(&info, self.settings(coinciding, start, recordings));
         let mut whole = true;
@@ -128,13 +141,15 @@ impl Live {
         let look = Look {
             colormap: self.view.colormap,
             opacity: self.opacity,
-            flip: self.flip,
+            flip: self.view.flip,
             signed: self.view.signed,
             ..Look::default()
         };
-        let (sync, snapshots, roi) = (self.sync, self.snapshots.clone(), self.view.roi);
+        let (sync, snapshots, heat_share) = (self.sync, self.snapshots.clone(), self.view.heat_share);
+        let rule = Rule { min_probability: self.min_probability, every: self.every };
+        let watch = (!self.snapshot_on.is_empty()).then_some(rule);
         let recording = self.recording.record.is_some();
-        Settings { look, sync, snapshots, roi, coinciding, start, recordings, recording, say }
+        Settings { look, sync, snapshots, heat_share, watch, coinciding, start, recordings, recording, say }
     }
 
     /// Returns whether all recordings are whole.
@@ -158,7 +173,7 @@ impl Live {
             if self.json {
                 let mut times = TimesReport::default();
                 result.times.iter().for_each(|(stage, duration)| times.add(*stage, *duration));
-                let report = Report::new(&view.capture().source, info, &result.map, self.view.roi, times);
+                let report = Report::new(&view.capture().source, info, &result.map, self.view.heat_share, times);
                 let out = &mut std::io::stdout().lock();
                 serde_json::to_writer(&mut *out, &report.of_frame(&result.map))?;
                 writeln!(out)?;
@@ -168,7 +183,7 @@ impl Live {
                 let (network, camera) = (network.per_second(now), view.camera_fps());
                 say(&format!("{target} {score:.2}, network {network:.1} fps, camera {camera:.1} fps"));
             }
-            if recording {
+            if recording || !self.snapshot_on.is_empty() {
                 screen.take(result, &view);
             }
         }

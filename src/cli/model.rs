@@ -6,7 +6,7 @@ use crate::cam::null;
 use crate::engine::{Backend, Engine};
 use crate::error::{Error, Result};
 use crate::logbook::ModelFacts;
-use crate::model::metadata::{ColourOrder, Resize, Wish};
+use crate::model::metadata::{ColourOrder, Preprocessing, Resize, Wish};
 use crate::model::{DEFAULT_MODEL, DEFAULT_MODEL_NAME, Info, Model, Options, labels};
 use crate::pipeline::explainer::Explainer;
 use crate::target::Selector;
@@ -54,9 +54,10 @@ pub struct OptionArgs {
     /// Instead of the preset's: the order of the colour planes, rgb or bgr
     #[arg(long, value_name = "ORDER", value_parser = parse_order)]
     pub order: Option<ColourOrder>,
-    /// Instead of the preset's: crop (the largest centred part) or stretch (the whole frame)
-    #[arg(long, value_name = "RULE", value_parser = parse_resize)]
-    pub resize: Option<Resize>,
+    /// How frames are brought to the network's shape: crop (the largest centred part), letterbox (the whole frame, with
+    /// bars) or stretch (the whole frame, distorted) [default: as the file or the preset says]
+    #[arg(long, value_name = "RULE", value_parser = parse_fit)]
+    pub fit: Option<Resize>,
     /// The size of the picture, where the file leaves it open
     #[arg(long, value_name = "WxH", value_parser = super::parse_size)]
     pub input_size: Option<(u32, u32)>,
@@ -74,10 +75,11 @@ impl OptionArgs {
             Some(path) if path.as_os_str() == labels::IMAGENET => Some(Model::default_model()?.info.labels),
             path => path.map(labels::read).transpose()?,
         };
-        let OptionArgs { preprocess, mean, scale, order, resize, .. } = self;
+        let OptionArgs { preprocess, mean, scale, order, .. } = self;
         Ok(Options {
             layer: self.layer.clone(),
-            preprocess: Wish { preset: preprocess.clone(), mean: *mean, scale: *scale, order: *order, resize: *resize },
+            preprocess: Wish { preset: preprocess.clone(), mean: *mean, scale: *scale, order: *order },
+            fit: self.fit,
             labels,
             size: self.input_size.map(|(width, height)| (width as usize, height as usize)),
             scores: self.scores.clone(),
@@ -97,8 +99,10 @@ impl OptionArgs {
         if info.preprocessing_assumed {
             say(&format!("gradcam: {file} does not say how to preprocess; assuming imagenet (--preprocess)"));
         } else if options.preprocess != Wish::default()
-            && options.preprocess.preprocessing(info.preprocessing.width, info.preprocessing.height)?
-                != info.preprocessing
+            && (Preprocessing {
+                resize: info.preprocessing.resize,
+                ..options.preprocess.preprocessing(info.preprocessing.width, info.preprocessing.height)?
+            }) != info.preprocessing
         {
             say(&format!("gradcam: {file} says how to preprocess; --preprocess is for files that do not"));
         }
@@ -217,10 +221,11 @@ fn parse_order(text: &str) -> std::result::Result<ColourOrder, String> {
     }
 }
 
-fn parse_resize(text: &str) -> std::result::Result<Resize, String> {
+fn parse_fit(text: &str) -> std::result::Result<Resize, String> {
     match text {
         "crop" => Ok(Resize::CentreCrop),
+        "letterbox" => Ok(Resize::Letterbox),
         "stretch" => Ok(Resize::Stretch),
-        _ => Err("expected crop or stretch".to_owned()),
+        _ => Err("expected crop, letterbox or stretch".to_owned()),
     }
 }

@@ -1,6 +1,7 @@
 //! The options that say how to record.
 
 use crate::error::Result;
+use crate::frame::Turn;
 use crate::logbook::{ModelFacts, Recorded};
 use crate::pipeline::recorder::Plan;
 use crate::sink::record::Encoding;
@@ -64,9 +65,9 @@ impl RecordArgs {
         }
     }
 
-    pub fn plan(&self, destination: Destination, source: String, model: ModelFacts) -> Plan {
+    pub fn plan(&self, destination: Destination, source: String, turn: Turn, model: ModelFacts) -> Plan {
         let encoding = self.encoding.encoding();
-        Plan { destination, encoding, view: self.encoding.record_view, segment: self.segment, source, model }
+        Plan { destination, encoding, view: self.encoding.record_view, segment: self.segment, source, turn, model }
     }
 }
 

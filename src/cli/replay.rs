@@ -5,6 +5,7 @@ use super::record::EncodingArgs;
 use super::{PARTLY, SUCCESS, say};
 use crate::cam::{HeatMap, methods};
 use crate::error::Error;
+use crate::frame::Turn;
 use crate::logbook::{Reader, Recorded, Start};
 use crate::overlay::{Colormap, Hud, Look};
 use crate::pipeline::film::{Film, Kept, Part};
@@ -82,9 +83,12 @@ impl Replay {
             coinciding: coinciding(&start),
             ..Hud::default()
         });
-        let film = Film { video, maps, part, mirrored: self.source.is_none(), hud };
+        // A recording's own frames are upright.
+        let turn = if self.source.is_some() { start.rotate } else { Turn::None };
+        let film = Film { video, maps, turn, part, mirrored: self.source.is_none(), hud };
         let (encoding, view) = (self.encoding.encoding(), self.encoding.record_view);
-        let plan = Plan { destination, encoding, view, segment: None, source: start.source, model: start.model };
+        let (source, turn, model) = (start.source, start.rotate, start.model);
+        let plan = Plan { destination, encoding, view, segment: None, source, turn, model };
         let (_, done, broken) = draw(film, &plan, "", |_| Ok(()))?;
         if let Some(reason) = broken {
             say(&format!("gradcam: {}: breaks off after {} frames ({reason})", pictures.display(), done.frames));

@@ -1,7 +1,7 @@
 //! The options that say what to explain and how to show it.
 
 use crate::error::{Error, Result};
-use crate::frame::Rect;
+use crate::frame::{Rect, Region, Turn};
 use crate::model::Info;
 use crate::overlay::Colormap;
 use crate::target::Target;
@@ -22,9 +22,18 @@ pub struct ViewArgs {
     /// Keep what speaks against the class: negative values in a second colour
     #[arg(long)]
     pub signed: bool,
-    /// Region of interest in pixels; its share of the heat is reported
-    #[arg(long, value_name = "X,Y,W,H", value_parser = parse_roi)]
-    pub roi: Option<Rect>,
+    /// Turn pictures clockwise by that many degrees before anything else: 0, 90, 180, 270
+    #[arg(long, value_name = "DEGREES", default_value = "0", value_parser = parse_turn)]
+    pub rotate: Turn,
+    /// Mirror what is shown (the network sees it as it is)
+    #[arg(long)]
+    pub flip: bool,
+    /// The region of the picture that the network sees, in pixels [default: all]
+    #[arg(long, value_name = "X,Y,W,H", value_parser = parse_region)]
+    pub roi: Option<Region>,
+    /// Report the share of the heat inside this rectangle, in pixels
+    #[arg(long, value_name = "X,Y,W,H", value_parser = parse_rectangle)]
+    pub heat_share: Option<Rect>,
 }
 
 impl ViewArgs {
@@ -61,8 +70,22 @@ fn target(text: &str, info: &Info) -> Result<Target> {
     }
 }
 
+fn parse_turn(text: &str) -> std::result::Result<Turn, String> {
+    let degrees = text.parse::<u16>().map_err(|_| "expected 0, 90, 180 or 270")?;
+    Ok(Turn::try_from(degrees)?)
+}
+
+/// Parses `x,y,width,height` in whole pixels.
+fn parse_region(text: &str) -> std::result::Result<Region, String> {
+    let numbers: std::result::Result<Vec<usize>, _> = text.split(',').map(|part| part.trim().parse()).collect();
+    match numbers.as_deref() {
+        Ok(&[x, y, width, height]) if width > 0 && height > 0 => Ok(Region { x, y, width, height }),
+        _ => Err("expected x,y,width,height in whole pixels, such as 0,0,320,240".to_owned()),
+    }
+}
+
 /// Parses `x,y,width,height` in pixels.
-fn parse_roi(text: &str) -> std::result::Result<Rect, String> {
+fn parse_rectangle(text: &str) -> std::result::Result<Rect, String> {
     let numbers: std::result::Result<Vec<f32>, _> = text.split(',').map(|part| part.trim().parse::<f32>()).collect();
     match numbers.as_deref() {
         Ok([x, y, width, height]) if [x, y].iter().all(|side| side.is_finite()) && *width > 0.0 && *height > 0.0 => {

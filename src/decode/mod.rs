@@ -1,10 +1,13 @@
-//! RawFrame → Frame: JPEG and YUV to RGB.
+//! RawFrame → Frame: JPEG and YUV to RGB, upright.
 //!
 //! A camera's frames are not to be trusted: the first one after start-up is often broken, USB loses packets, and the
 //! buffer behind the picture holds what older frames left there. A frame that is not whole is refused, never guessed.
 
 mod mjpeg;
+mod turn;
 mod yuv;
+
+pub use turn::turn;
 
 use crate::frame::{Frame, MAX_PIXELS, MAX_SIDE, PixelFormat, RawFrame};
 use std::borrow::Cow;
@@ -26,6 +29,8 @@ impl BrokenFrame {
 #[derive(Default)]
 pub struct Decoder {
     mjpeg: mjpeg::Mjpeg,
+    /// The picture as it lay before it was turned.
+    lying: Vec<u8>,
 }
 
 impl Decoder {
@@ -34,7 +39,8 @@ impl Decoder {
     }
 
     /// Writes the picture of `raw` to `frame`: `width`, `height`, `rgb` (whose memory is used again) and `time`.
-    /// `number` is left to the caller. A JPEG has the size that its own header says, any other format that of `raw`.
+    /// `number` is left to the caller. A JPEG has the size that its own header says, any other format that of `raw`; then it
+    /// is turned as `raw` says.
     ///
     /// # Errors
     /// [`BrokenFrame`] when the data is short, damaged, completed by an older frame's data, or larger than
@@ -52,6 +58,7 @@ impl Decoder {
         };
         frame.width = width;
         frame.height = height;
+        turn(frame, raw.turn, &mut self.lying);
         Ok(())
     }
 }

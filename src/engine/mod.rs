@@ -24,13 +24,28 @@ use threads::Threads;
 use tract_onnx::prelude::*;
 
 /// What runs the convolutions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
     /// Our own operators where they know what to do, and tract's for the rest.
-    #[default]
     Fused,
     /// tract alone.
     Tract,
+}
+
+impl Default for Backend {
+    /// The faster one: fused, but tract on 32-bit ARM. Its kernels have NEON there; ours have one float at a time.
+    fn default() -> Backend {
+        if cfg!(target_arch = "arm") { Backend::Tract } else { Backend::Fused }
+    }
+}
+
+impl std::fmt::Display for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(match self {
+            Backend::Fused => "fused",
+            Backend::Tract => "tract",
+        })
+    }
 }
 
 impl std::str::FromStr for Backend {

@@ -29,7 +29,9 @@ impl Plan {
             let mut model = parsed.into_typed()?;
             left_constant::rewrite(&mut model)?;
             let (model, fusion) = match backend {
-                Backend::Fused => fused::fuse(model, threads.isa, threads.crew()).map(|(model, fusion)| (model, Some(fusion)))?,
+                Backend::Fused => {
+                    fused::fuse(model, threads.isa, threads.crew()).map(|(model, fusion)| (model, Some(fusion)))?
+                }
                 Backend::Tract => (model, None),
             };
             Ok((model.into_optimized()?.into_runnable()?.spawn()?, fusion))

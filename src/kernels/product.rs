@@ -6,7 +6,7 @@
 
 use super::arena::{Aligned, Arena, behind};
 use super::finish::{Activation, Block, Finish, finish};
-use super::simd::Simd;
+use super::simd::{Simd, add_product};
 use super::{Isa, dispatch};
 use std::ops::Range;
 
@@ -106,8 +106,6 @@ pub fn product(isa: Isa, arena: &Arena, product: &Product) {
 unsafe fn rows_of<S: Simd>(arena: &Arena, product: &Product, taps: usize) {
     let base = arena.at(0, 0);
     let weights = product.weights;
-    // Two vectors of weights, one factor, and the sums.
-    let most = if S::REGISTERS >= 32 { 14 } else { 6 };
     for panel in product.panels.clone() {
         let vectors = (weights.vectors - panel * WIDE).min(WIDE);
         let start = panel * WIDE * S::LANES;
@@ -118,7 +116,7 @@ unsafe fn rows_of<S: Simd>(arena: &Arena, product: &Product, taps: usize) {
             while pixel < product.pixels {
                 // The first tiles of a panel fetch the weights of the next one while they compute.
                 let half = if panel + 1 < weights.panels() && product.pixels > WIDE { tiles.next() } else { None };
-                let pixels = even_share(product.pixels - pixel, most);
+                let pixels = even_share(product.pixels - pixel, S::PIXELS);
                 // SAFETY: `product` checked that every pixel of every row lies in the arena, for all panels, and that
                 // the weights have the size that the panels say.
                 unsafe {
@@ -192,7 +190,7 @@ impl Tile<'_> {
                 unsafe {
                     match pixels {
                         $($few => self.run::<S, $few, VECTORS>(),)*
-                        $($many if S::REGISTERS >= 32 => self.run::<S, $many, VECTORS>(),)*
+                        $($many if S::PIXELS >= $many => self.run::<S, $many, VECTORS>(),)*
                         _ => unreachable!("tiles have at most as many pixels as registers allow"),
                     }
                 }
@@ -212,20 +210,17 @@ impl Tile<'_> {
             let mut ahead = self.ahead;
             for tap in self.taps {
                 let factors = self.base.add(tap + self.from);
-                for at in 0..self.run {
-                    let row: [S::Vector; VECTORS] =
-                        std::array::from_fn(|vector| S::load(weights.add(behind(0, vector, S::LANES))));
-                    weights = weights.add(VECTORS * S::LANES);
+                for group in 0..self.run / S::FACTORS {
                     if self.fetches {
                         S::prefetch(ahead);
-                        ahead = ahead.wrapping_add(S::LANES);
+                        ahead = ahead.wrapping_add(S::FACTORS * S::LANES);
                     }
-                    for (pixel, sums) in sums.iter_mut().enumerate() {
-                        let factor = S::splat(*factors.add(behind(at, pixel, self.step)));
-                        for (sum, weight) in sums.iter_mut().zip(row) {
-                            *sum = S::fma(factor, weight, *sum);
-                        }
-                    }
+                    S::add_products(&mut sums, factors.add(behind(0, group, S::FACTORS)), self.step, weights);
+                    weights = weights.add(S::FACTORS * VECTORS * S::LANES);
+                }
+                for at in self.run - self.run % S::FACTORS..self.run {
+                    add_product::<S, PIXELS, VECTORS>(&mut sums, factors.add(at), self.step, weights);
+                    weights = weights.add(VECTORS * S::LANES);
                 }
             }
             let Some(bounds) = self.bounds else {

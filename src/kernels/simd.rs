@@ -1,6 +1,8 @@
 //! Vectors of `f32` as the instruction sets have them, behind one trait: a kernel is written once, generic over [`Simd`],
 //! and compiled for each set by a function that enables its features.
 
+use super::arena::behind;
+
 /// One instruction set.
 ///
 /// # Safety
@@ -9,8 +11,10 @@
 pub trait Simd: Copy + 'static {
     type Vector: Copy;
     const LANES: usize;
-    /// How many vectors the kernels may hold in registers.
-    const REGISTERS: usize;
+    /// Pixels whose sums, two vectors each, stay in registers in [`Simd::add_products`].
+    const PIXELS: usize;
+    /// Factors of a pixel that [`Simd::add_products`] takes at once.
+    const FACTORS: usize = 1;
 
     unsafe fn splat(value: f32) -> Self::Vector;
     unsafe fn load(from: *const f32) -> Self::Vector;
@@ -31,6 +35,42 @@ pub trait Simd: Copy + 'static {
     /// Says that what lies there is soon needed; it may lie anywhere. Where the set cannot say it, nothing.
     #[inline(always)]
     unsafe fn prefetch(_at: *const f32) {}
+
+    /// Adds to each pixel's sums the products of [`Simd::FACTORS`] of its factors with their rows of weights, in this
+    /// order. A row has `VECTORS` vectors; from one pixel's factors to the next pixel's it is `step` floats.
+    #[inline(always)]
+    unsafe fn add_products<const PIXELS: usize, const VECTORS: usize>(
+        sums: &mut [[Self::Vector; VECTORS]; PIXELS],
+        factors: *const f32,
+        step: usize,
+        weights: *const f32,
+    ) {
+        // SAFETY: the caller vouches for all factors and weights.
+        unsafe { add_product::<Self, PIXELS, VECTORS>(sums, factors, step, weights) }
+    }
+}
+
+/// [`Simd::add_products`] of one factor.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub unsafe fn add_product<S: Simd, const PIXELS: usize, const VECTORS: usize>(
+    sums: &mut [[S::Vector; VECTORS]; PIXELS],
+    factors: *const f32,
+    step: usize,
+    weights: *const f32,
+) {
+    // SAFETY: passed on from the caller.
+    unsafe {
+        let row: [S::Vector; VECTORS] = std::array::from_fn(|vector| S::load(weights.add(behind(0, vector, S::LANES))));
+        for (pixel, sums) in sums.iter_mut().enumerate() {
+            let factor = S::splat(*factors.add(behind(0, pixel, step)));
+            for (sum, weight) in sums.iter_mut().zip(row) {
+                *sum = S::fma(factor, weight, *sum);
+            }
+        }
+    }
 }
 
 /// What every processor has: arrays of four, one operation after another.
@@ -40,7 +80,7 @@ pub struct Scalar;
 impl Simd for Scalar {
     type Vector = [f32; 4];
     const LANES: usize = 4;
-    const REGISTERS: usize = 16;
+    const PIXELS: usize = 6;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> [f32; 4] {
@@ -124,7 +164,8 @@ mod x86 {
             impl Simd for $set {
                 type Vector = $vector;
                 const LANES: usize = $lanes;
-                const REGISTERS: usize = $registers;
+                // Beside the sums, two vectors of weights and a factor.
+                const PIXELS: usize = ($registers - 3) / 2;
 
                 #[inline(always)]
                 unsafe fn splat(value: f32) -> $vector {
@@ -249,7 +290,7 @@ pub use x86::{Avx2, Avx512};
 
 #[cfg(target_arch = "aarch64")]
 mod arm {
-    use super::Simd;
+    use super::{Simd, behind};
     use std::arch::aarch64::*;
 
     #[derive(Clone, Copy)]
@@ -259,7 +300,9 @@ mod arm {
     impl Simd for Neon {
         type Vector = float32x4_t;
         const LANES: usize = 4;
-        const REGISTERS: usize = 32;
+        // Beside the sums, two vectors of weights, and one of factors for each pixel.
+        const PIXELS: usize = 8;
+        const FACTORS: usize = 4;
 
         #[inline(always)]
         unsafe fn splat(value: f32) -> float32x4_t {
@@ -319,6 +362,33 @@ mod arm {
         #[inline(always)]
         unsafe fn power_of_two(a: float32x4_t) -> float32x4_t {
             unsafe { vreinterpretq_f32_s32(vshlq_n_s32::<23>(vaddq_s32(vcvtq_s32_f32(a), vdupq_n_s32(127)))) }
+        }
+
+        /// A product takes its factor from a lane of a vector: no factor is loaded, or spread over a vector, by itself.
+        #[inline(always)]
+        unsafe fn add_products<const PIXELS: usize, const VECTORS: usize>(
+            sums: &mut [[float32x4_t; VECTORS]; PIXELS],
+            factors: *const f32,
+            step: usize,
+            weights: *const f32,
+        ) {
+            // SAFETY: the caller vouches for four factors of each pixel, and four rows of weights.
+            unsafe {
+                let factors: [float32x4_t; PIXELS] =
+                    std::array::from_fn(|pixel| vld1q_f32(factors.add(behind(0, pixel, step))));
+                macro_rules! lanes {
+                    ($($lane:literal)*) => {$(
+                        let row: [float32x4_t; VECTORS] =
+                            std::array::from_fn(|vector| vld1q_f32(weights.add(($lane * VECTORS + vector) * 4)));
+                        for (sums, factors) in sums.iter_mut().zip(factors) {
+                            for (sum, weight) in sums.iter_mut().zip(row) {
+                                *sum = vfmaq_laneq_f32::<$lane>(*sum, weight, factors);
+                            }
+                        }
+                    )*};
+                }
+                lanes!(0 1 2 3);
+            }
         }
     }
 }

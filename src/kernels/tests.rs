@@ -56,7 +56,13 @@ fn activated(activation: Activation, x: f64) -> f64 {
     match activation {
         Activation::None => x,
         Activation::Clip { low, high } => x.max(low.into()).min(high.into()),
-        Activation::LeakyRelu { slope } => if x < 0.0 { f64::from(slope) * x } else { x },
+        Activation::LeakyRelu { slope } => {
+            if x < 0.0 {
+                f64::from(slope) * x
+            } else {
+                x
+            }
+        }
         Activation::HardSigmoid { slope, offset } => (f64::from(slope) * x + f64::from(offset)).clamp(0.0, 1.0),
         Activation::HardSwish { slope, offset } => x * (f64::from(slope) * x + f64::from(offset)).clamp(0.0, 1.0),
         Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
@@ -355,8 +361,10 @@ fn single_pixels(dice: &mut Dice, isa: Isa) -> Result<(), TestCaseError> {
                 let inside = (0..kernel)
                     .filter_map(|tap| (pixel * stride + tap * dilation).checked_sub(before))
                     .filter(|column| *column < columns);
-                let cells: Vec<f64> =
-                    inside.flat_map(|column| (0..rows).map(move |row| (row, column))).map(|(y, x)| cell(y, x)).collect();
+                let cells: Vec<f64> = inside
+                    .flat_map(|column| (0..rows).map(move |row| (row, column)))
+                    .map(|(y, x)| cell(y, x))
+                    .collect();
                 match pooling {
                     Pooling::Max => cells.iter().copied().fold(f64::NEG_INFINITY, f64::max),
                     Pooling::Average(count) => cells.iter().sum::<f64>() / count.unwrap_or(cells.len()) as f64,

@@ -10,7 +10,7 @@ pub use write::Writer;
 use crate::cam::methods;
 use crate::cam::{HeatMap, Ranked, Unit};
 use crate::error::{Error, Result};
-use crate::frame::Geometry;
+use crate::frame::{Geometry, Turn};
 use crate::model::metadata::Preprocessing;
 use crate::model::scores::Probabilities;
 use crate::overlay::Look;
@@ -59,6 +59,9 @@ pub struct Start {
     pub frame_height: usize,
     /// As it was named by the user.
     pub source: String,
+    /// By how many degrees its frames were turned, clockwise.
+    #[serde(default)]
+    pub rotate: Turn,
     pub model: ModelFacts,
 }
 

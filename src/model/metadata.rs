@@ -39,6 +39,8 @@ impl ColourOrder {
 pub enum Resize {
     /// The largest centred part with the network's aspect ratio, scaled; what lies outside is not seen.
     CentreCrop,
+    /// The whole frame undistorted, with bars beside or above it that are 0 for the network.
+    Letterbox,
     /// The whole frame, whatever its aspect ratio.
     Stretch,
 }
@@ -90,7 +92,6 @@ pub struct Wish {
     pub mean: Option<[f32; 3]>,
     pub scale: Option<[f32; 3]>,
     pub order: Option<ColourOrder>,
-    pub resize: Option<Resize>,
 }
 
 impl Wish {
@@ -107,7 +108,6 @@ impl Wish {
             mean: self.mean.unwrap_or(preset.mean),
             scale: self.scale.unwrap_or(preset.scale),
             order: self.order.unwrap_or(preset.order),
-            resize: self.resize.unwrap_or(preset.resize),
             ..preset
         })
     }

@@ -17,7 +17,7 @@ use crate::onnx::graph::{Fact, Facts, Graph, Port};
 use crate::onnx::{self, ACTIVATIONS, GRADIENTS, MAX_NODES, Parts, TARGET};
 pub use classifier::{Classifier, Reading};
 use layers::Layer;
-use metadata::{Metadata, NullLevels, Preprocessing, Wish};
+use metadata::{Metadata, NullLevels, Preprocessing, Resize, Wish};
 use scores::Probabilities;
 
 /// The model that is built into the program: EfficientNet-Lite0 with its gradient head.
@@ -32,6 +32,8 @@ pub struct Options {
     pub layer: Option<String>,
     /// How pictures are brought to the network; the file's own metadata wins.
     pub preprocess: Wish,
+    /// How frames are brought to the network's shape; wins over the file's.
+    pub fit: Option<Resize>,
     /// One label for each class; wins over the file's.
     pub labels: Option<Vec<String>>,
     /// Width and height of the picture, where the file leaves them open.
@@ -261,18 +263,19 @@ fn choose_labels(file: &str, options: &Options, stored: Option<Vec<String>>, cla
     Ok(labels)
 }
 
-/// The file's preprocessing, the one that the user names, or `imagenet`.
+/// The file's preprocessing, the one that the user names, or `imagenet`; with the user's fit in any case.
 fn choose_preprocessing(graph: &Graph, options: &Options, stored: Option<Preprocessing>) -> Result<Preprocessing> {
     let Some([_, _, Some(height), Some(width)]) = graph.inputs[0].shape.as_deref() else {
         return Err(Error::model(&graph.file, "its picture has no fixed shape"));
     };
     let wished = options.preprocess.preprocessing(*width, *height)?;
-    match stored {
+    let chosen = match stored {
         Some(stored) if (stored.width, stored.height) == (*width, *height) => Ok(stored),
         Some(Preprocessing { width: w, height: h, .. }) => {
             let reason = format!("its metadata says {w}×{h} pixels, its input has {width}×{height}");
             Err(Error::model(&graph.file, reason))
         }
         None => Ok(wished),
-    }
+    }?;
+    Ok(Preprocessing { resize: options.fit.unwrap_or(chosen.resize), ..chosen })
 }

@@ -5,10 +5,10 @@ use crate::cam::drop_test::{DropTest, drop_test};
 use crate::cam::layers::combine;
 use crate::cam::methods::{self, About, AnyMethod, Method};
 use crate::cam::temporal::Follower;
-use crate::cam::{Context, HeatMap, Unit, null};
+use crate::cam::{Context, HeatMap, Ranked, Unit, null, ranked};
 use crate::engine::{Engine, Forward, Properties, Timed};
 use crate::error::{Error, Result};
-use crate::frame::Frame;
+use crate::frame::{Frame, Region};
 use crate::model::Info;
 use crate::model::metadata::NullLevels;
 use crate::preprocess::{Input, Preprocess};
@@ -30,6 +30,11 @@ pub struct Explainer {
     info: Info,
     preprocess: Preprocess,
     input: Input,
+    /// What the network sees of a frame, where that is not all.
+    region: Option<Region>,
+    /// Classes that are looked for in every frame, and how the last one fared.
+    watched: Vec<usize>,
+    found: Vec<Ranked>,
     /// Which class is explained.
     pub selector: Selector,
     /// Steadies scale and gate over a video; `None` for stills.
@@ -79,6 +84,9 @@ impl Explainer {
             input: Input::new(&info.preprocessing),
             layers: vec![Layer::new(engine)?],
             info,
+            region: None,
+            watched: Vec::new(),
+            found: Vec::new(),
             selector,
             follower: None,
         })
@@ -97,6 +105,23 @@ impl Explainer {
         self.info.layer.wire = format!("{},{}", first.layer.wire, other.layer.wire);
         self.layers.push(Layer::new(engine)?);
         Ok(self)
+    }
+
+    /// Gives the network `region` of each frame as if it were all of it.
+    pub fn on(mut self, region: Option<Region>) -> Explainer {
+        self.region = region;
+        self
+    }
+
+    /// Looks for classes in every frame, whatever is explained.
+    pub fn watching(mut self, classes: Vec<usize>) -> Explainer {
+        self.watched = classes;
+        self
+    }
+
+    /// The classes that are looked for, as they are in the last frame that was explained.
+    pub fn found(&self) -> &[Ranked] {
+        &self.found
     }
 
     /// For frames that follow one another.
@@ -122,16 +147,28 @@ impl Explainer {
     /// What each operator of a forward pass takes for a frame, in running order; of several layers the first one's.
     ///
     /// # Errors
-    /// Those of the engine.
+    /// Those of [`Explainer::explain`].
     pub fn profile(&mut self, frame: &Frame) -> Result<Vec<Timed>> {
-        self.preprocess.run(frame, &mut self.input);
+        self.see(frame)?;
         self.layers[0].engine.profile(&self.input)
+    }
+
+    /// Brings a frame to the network.
+    fn see(&mut self, frame: &Frame) -> Result<()> {
+        let region = self.region.unwrap_or(Region::whole(frame));
+        let Some(inside) = region.within(frame) else {
+            let Region { x, y, width, height } = region;
+            let reason = format!("lies outside of the frame, which has {}x{} pixels", frame.width, frame.height);
+            return Err(Error::input(format!("the region {x},{y},{width},{height}"), reason));
+        };
+        self.preprocess.run_on(frame, inside, &mut self.input);
+        Ok(())
     }
 
     /// Explains one frame.
     ///
     /// # Errors
-    /// Those of the engine.
+    /// Those of the engine; [`Error::Input`] where the region lies outside of the frame.
     pub fn explain(&mut self, frame: &Frame, method: &dyn Method) -> Result<(HeatMap, Times)> {
         let levels = self.layers.iter_mut().map(|layer| layer.level(method)).collect::<Result<Vec<f32>>>()?;
         self.run(frame, method.about(), &levels, |engine, _, forward, target| {
@@ -144,7 +181,7 @@ impl Explainer {
     /// full heat is always the map's maximum. `progress` is told how many runs of them are done, and of how many.
     ///
     /// # Errors
-    /// Those of the engine.
+    /// Those of [`Explainer::explain`].
     pub fn explain_still(
         &mut self,
         frame: &Frame,
@@ -180,7 +217,7 @@ impl Explainer {
         mut map_of: impl FnMut(&mut Engine, &Input, &Forward, Target) -> Result<Array2<f32>>,
     ) -> Result<(HeatMap, Times)> {
         let start = Instant::now();
-        self.preprocess.run(frame, &mut self.input);
+        self.see(frame)?;
         let preprocessed = Instant::now();
         let input = &self.input;
         let passes =
@@ -192,6 +229,7 @@ impl Explainer {
             maps.push((map_of(&mut layer.engine, input, forward, target)?, *level));
         }
         let null = &self.layers[0].null;
+        self.found = self.watched.iter().map(|class| ranked(&self.info, passes[0].scores(), *class)).collect();
         let context = Context { info: &self.info, null, top: TOP, frame: (frame.number, frame.time) };
         let mut map = if maps.len() == 1 {
             let (values, level) = maps.remove(0);

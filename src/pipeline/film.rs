@@ -7,7 +7,7 @@ use crate::cam::HeatMap;
 use crate::cam::methods::AnyMethod;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
-use crate::frame::{Frame, RawFrame};
+use crate::frame::{Frame, RawFrame, Turn};
 use crate::logbook::{self, Entries, Entry};
 use crate::overlay::{Canvas, Hud, Look, Overlay, State};
 use crate::source::video::Video;
@@ -113,6 +113,8 @@ fn mirror(frame: &mut Frame) {
 pub struct Film<M> {
     pub video: Video,
     pub maps: M,
+    /// How its frames are turned.
+    pub turn: Turn,
     pub part: Option<Part>,
     /// Frames of the video are mirrored where the view that was recorded was.
     pub mirrored: bool,
@@ -146,6 +148,7 @@ impl<M: Maps> Film<M> {
         let mut shown: Option<Drawn> = None;
         let mut done = Done::default();
         while self.video.read(&mut raw)? == Event::Frame {
+            raw.turn = self.turn;
             let mut frame = Frame { number: done.frames, ..Frame::default() };
             decoder.decode(&raw, &mut frame).map_err(|broken| Error::input(self.video.name(), broken))?;
             if let Some(part) = &self.part {

@@ -3,8 +3,8 @@
 use super::explainer::{Explainer, Times};
 use super::latest::{Latest, Next};
 use super::stats::{Rate, Stage, Stages, Stats};
-use crate::cam::HeatMap;
 use crate::cam::methods::Method;
+use crate::cam::{HeatMap, Ranked};
 use crate::clock::Clock;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
@@ -27,6 +27,8 @@ pub struct Explained {
     pub frame: Arc<Frame>,
     pub map: HeatMap,
     pub times: Times,
+    /// The classes that the explainer looks for.
+    pub found: Vec<Ranked>,
 }
 
 /// What the view asks of the inference.
@@ -235,7 +237,8 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
         let mut stats = lock(&shared.stats);
         times.iter().for_each(|(stage, duration)| stats.0.record(*stage, *duration));
         drop(stats);
-        if explained.send(Explained { frame: Arc::clone(&frame), map: map.clone(), times }).is_err() {
+        let found = explainer.found().to_vec();
+        if explained.send(Explained { frame: Arc::clone(&frame), map: map.clone(), times, found }).is_err() {
             break;
         }
         if controls.frozen.is_none() {
@@ -244,7 +247,9 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
         // The drop test takes nine forward passes: the map does not wait for it, and other wishes do not either.
         let unchanged = || lock(&shared.controls).0 == revision && !shared.shutdown.requested();
         map.drop_test = explainer.drop_test(&map, unchanged)?;
-        if map.drop_test.is_some() && explained.send(Explained { frame, map, times }).is_err() {
+        if map.drop_test.is_some()
+            && explained.send(Explained { frame, map, times, found: explainer.found().to_vec() }).is_err()
+        {
             break;
         }
     }

@@ -8,3 +8,4 @@ pub mod recorder;
 pub mod report;
 pub mod screen;
 pub mod stats;
+pub mod watch;

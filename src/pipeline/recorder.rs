@@ -1,7 +1,7 @@
 //! Recording beside the view, on a thread of its own: the view hands over and goes on.
 
 use crate::error::{Error, Result};
-use crate::frame::Frame;
+use crate::frame::{Frame, Turn};
 use crate::logbook::{End, Explained, ModelFacts, Recorded, Start};
 use crate::overlay::{Canvas, Look, Overlay};
 use crate::sink::record::fit::{self, Fit};
@@ -32,6 +32,8 @@ pub struct Plan {
     pub segment: Option<Duration>,
     /// As the user named it.
     pub source: String,
+    /// How its frames were turned.
+    pub turn: Turn,
     pub model: ModelFacts,
 }
 
@@ -47,6 +49,7 @@ impl Plan {
             frame_width: frame.width,
             frame_height: frame.height,
             source: self.source.clone(),
+            rotate: self.turn,
             model: self.model.clone(),
         }
     }

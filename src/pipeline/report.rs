@@ -138,7 +138,7 @@ impl TimesReport {
 }
 
 impl Report {
-    pub fn new(input: &str, info: &Info, map: &HeatMap, roi: Option<Rect>, times_ms: TimesReport) -> Report {
+    pub fn new(input: &str, info: &Info, map: &HeatMap, region: Option<Rect>, times_ms: TimesReport) -> Report {
         let (height, width) = map.values.dim();
         let fold = |start: f32, pick: fn(f32, f32) -> f32| map.values.iter().copied().fold(start, pick);
         Report {
@@ -160,7 +160,7 @@ impl Report {
                 scale: map.scale,
                 unit: map.unit,
             },
-            focus: focus(map, roi),
+            focus: focus(map, region),
             times_ms,
         }
     }

@@ -1,18 +1,21 @@
 //! The live view: the newest frame with the newest map, and what the user does with it.
 
+mod commands;
+
+pub use commands::Command;
+
 use super::live::{Explained, View};
 use super::recorder::{Plan, Recorder};
 use super::report::{Report, TimesReport};
 use super::stats::{Rate, Stage};
+use super::watch::{Rule, Watch};
 use crate::cam::HeatMap;
-use crate::cam::methods;
 use crate::frame::{Frame, Rect};
 use crate::logbook;
 use crate::model::Info;
 use crate::overlay::{Canvas, Hud, Look, Overlay, State};
 use crate::sink::window::{Key, Window};
 use crate::sink::{Shown, Sink, snapshot};
-use crate::target::Target;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,8 +26,6 @@ const NOTE: Duration = Duration::from_secs(4);
 const IDLE: Duration = Duration::from_millis(250);
 /// How long the window waits for a frame to take its size from.
 const FIRST_FRAME: Duration = Duration::from_millis(500);
-/// By how much a key press changes the opacity.
-const OPACITY_STEP: f32 = 0.1;
 
 /// How the live view is to be.
 pub struct Settings {
@@ -33,7 +34,10 @@ pub struct Settings {
     pub sync: bool,
     /// Where snapshots go.
     pub snapshots: PathBuf,
-    pub roi: Option<Rect>,
+    /// Reports of snapshots say what share of the heat lies in it.
+    pub heat_share: Option<Rect>,
+    /// When snapshots are taken without a key.
+    pub watch: Option<Rule>,
     /// Groups of methods that give the same map, by name.
     pub coinciding: Vec<Vec<&'static str>>,
     /// When the program started: the log tells how long the first map took.
@@ -61,12 +65,15 @@ pub struct Screen<'a> {
     recorder: Option<Recorder>,
     /// One that writes its end while the view goes on.
     closing: Option<Recorder>,
+    watch: Option<Watch>,
     /// Whether a recording was begun before.
     recorded_before: bool,
     /// Number of the last frame that was recorded, and when it was.
     recorded: Option<(u64, Duration)>,
     /// Whether a recording broke off.
     broken_off: bool,
+    /// Why the last snapshot could not be written.
+    trouble: Option<String>,
     /// Something changed that is not on the canvas yet.
     stale: bool,
     drawn: Duration,
@@ -78,6 +85,7 @@ impl<'a> Screen<'a> {
         let hud = Hud { layer: info.layer.wire.clone(), coinciding, ..Hud::default() };
         Screen {
             info,
+            watch: settings.watch.map(Watch::new),
             settings,
             frame: None,
             nothing: Frame { width: 640, height: 480, rgb: vec![0; 640 * 480 * 3], ..Frame::default() },
@@ -92,6 +100,7 @@ impl<'a> Screen<'a> {
             recorded_before: false,
             recorded: None,
             broken_off: false,
+            trouble: None,
             stale: true,
             drawn: Duration::ZERO,
         }
@@ -124,7 +133,9 @@ impl<'a> Screen<'a> {
                 if key == Key::Quit {
                     return Ok(self.end());
                 }
-                self.obey(key, &view);
+                if let Err(reason) = self.asked(key, &view).and_then(|command| self.obey(command, &view)) {
+                    self.note(&reason, &view);
+                }
             }
         }
         Ok(self.end())
@@ -154,10 +165,13 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// Closes recordings. Returns whether all are whole.
+    /// Closes recordings and finishes snapshots. Returns whether all are whole.
     pub fn end(&mut self) -> bool {
         for recorder in [self.closing.take(), self.recorder.take()].into_iter().flatten() {
             self.closed(recorder);
+        }
+        if let Some(kept) = self.watch.as_mut().and_then(Watch::end) {
+            self.kept(kept);
         }
         !self.broken_off
     }
@@ -196,8 +210,42 @@ impl<'a> Screen<'a> {
         if let Some(recorder) = &mut self.recorder {
             recorder.explained(logged(&explained, &self.settings.look));
         }
+        let wanted = !frozen && self.watch.as_ref().is_some_and(|watch| watch.wants(&explained));
         self.explained = Some(explained);
+        if wanted {
+            self.keep(view);
+        }
+        if let Some(kept) = self.watch.as_mut().and_then(Watch::kept) {
+            let said = self.kept(kept);
+            self.note(&said, view);
+        }
         self.stale = true;
+    }
+
+    /// Takes a snapshot of the map that is new, on the very frame that it explains.
+    fn keep(&mut self, view: &View) {
+        let Some(Explained { frame, map, .. }) = &self.explained else { return };
+        let (frame, map) = (Arc::clone(frame), map.clone());
+        let live = self.frame.replace(Arc::clone(&frame));
+        self.draw(view);
+        self.frame = live;
+        let (json, canvas) = (self.report(view, &frame, Some(&map)), self.canvas.clone());
+        if let Some(watch) = &mut self.watch
+            && let Err(error) = watch.keep(&self.settings.snapshots, &frame, &map, canvas, json)
+        {
+            self.kept(Err(error));
+        }
+    }
+
+    /// Says what became of a snapshot, unless it is the same trouble again.
+    fn kept(&mut self, kept: crate::Result<PathBuf>) -> String {
+        let trouble = kept.as_ref().err().map(ToString::to_string);
+        let said = kept.map_or_else(|error| error.to_string(), |path| format!("saved {}", path.display()));
+        if trouble.is_none() || trouble != self.trouble {
+            (self.settings.say)(&format!("gradcam: {said}"));
+        }
+        self.trouble = trouble;
+        said
     }
 
     fn draw(&mut self, view: &View) {
@@ -264,21 +312,19 @@ impl<'a> Screen<'a> {
         Ok(())
     }
 
-    /// The key: begins, or ends without waiting for the files to be closed.
-    fn toggle_recording(&mut self, view: &View) {
-        match self.recorder.take() {
-            Some(mut recorder) => {
+    /// Begins a recording, or ends it without waiting for the files to be closed.
+    fn record_or_end(&mut self, on: bool) -> Result<(), String> {
+        match (on, self.recorder.take()) {
+            (false, Some(mut recorder)) => {
                 recorder.close();
                 self.closing = Some(recorder);
             }
             // Two at a time would share the disk and the processor for nothing.
-            None if self.closing.is_some() => self.note("the last recording is still being closed", view),
-            None => {
-                if let Err(error) = self.start_recording() {
-                    self.note(&error.to_string(), view);
-                }
-            }
+            (true, None) if self.closing.is_some() => return Err("the last recording is still being closed".to_owned()),
+            (true, None) => self.start_recording().map_err(|error| error.to_string())?,
+            (_, as_before) => self.recorder = as_before,
         }
+        Ok(())
     }
 
     /// Waits for a recorder and says how it went.
@@ -310,63 +356,17 @@ impl<'a> Screen<'a> {
         Ok(())
     }
 
-    fn obey(&mut self, key: Key, view: &View) {
-        let look = &mut self.settings.look;
-        match key {
-            Key::Quit => {}
-            Key::Help => self.hud.help = !self.hud.help,
-            Key::Freeze => self.freeze(view),
-            Key::Lock(rank) => match self.hud.top.get(rank).map(|ranked| ranked.class) {
-                Some(class) => view.control(|controls| controls.locked = Some(Target::class(class))),
-                None => self.note("there is no class of this rank yet", view),
-            },
-            Key::Unlock => view.control(|controls| controls.locked = None),
-            Key::Method => view.control(|controls| controls.method = methods::after(controls.method)),
-            Key::Colormap => look.colormap = look.colormap.next(),
-            Key::MoreOpaque => look.opacity = (look.opacity + OPACITY_STEP).min(1.0),
-            Key::LessOpaque => look.opacity = (look.opacity - OPACITY_STEP).max(0.0),
-            Key::Heat => look.heat = !look.heat,
-            Key::Signed => {
-                look.signed = !look.signed;
-                let about = view.controls().method.about();
-                if look.signed && self.explained.as_ref().is_some_and(|explained| !explained.map.signed) {
-                    self.note(&format!("{} has no values that speak against a class", about.title), view);
-                }
-            }
-            Key::Flip => look.flip = !look.flip,
-            Key::Snapshot => self.snapshot(view),
-            Key::Record => self.toggle_recording(view),
-        }
-        self.stale = true;
-    }
-
-    /// Stops the picture, or lets it go on. A frozen frame is the one that the map on it explains.
-    fn freeze(&mut self, view: &View) {
-        if self.hud.state == State::Frozen {
-            self.hud.state = State::Live;
-            view.control(|controls| controls.frozen = None);
-            return;
-        }
-        let explained = self.explained.as_ref().map(|explained| Arc::clone(&explained.frame));
-        if let Some(frame) = explained.or_else(|| self.frame.clone()) {
-            self.hud.state = State::Frozen;
-            self.frame = Some(Arc::clone(&frame));
-            view.control(|controls| controls.frozen = Some(frame));
-        }
-    }
-
-    fn snapshot(&mut self, view: &View) {
-        let Some(frame) = self.frame.clone() else { return };
+    fn snapshot(&mut self, view: &View) -> Result<(), String> {
+        let Some(frame) = self.frame.clone() else { return Err("there is no frame yet".to_owned()) };
         // What other keys have just changed belongs into the picture too.
         self.draw(view);
         let map = self.explained.as_ref().map(|explained| &explained.map);
         let json = self.report(view, &frame, map);
-        let stem = format!("gradcam-{}", jiff::Zoned::now().strftime("%Y%m%d-%H%M%S"));
         let shown = Shown { frame: &frame, map, canvas: &self.canvas };
-        match snapshot::save(&self.settings.snapshots, &stem, &shown, &json) {
-            Ok(path) => self.note(&format!("saved {}", path.display()), view),
-            Err(error) => self.note(&error.to_string(), view),
-        }
+        let saved = snapshot::save(&self.settings.snapshots, &snapshot::stem(), &shown, &json);
+        let path = saved.map_err(|error| error.to_string())?;
+        self.note(&format!("saved {}", path.display()), view);
+        Ok(())
     }
 
     fn report(&self, view: &View, frame: &Frame, map: Option<&HeatMap>) -> serde_json::Value {
@@ -375,7 +375,7 @@ impl<'a> Screen<'a> {
             explained.times.iter().for_each(|(stage, duration)| times.add(*stage, *duration));
         }
         let source = view.capture().source;
-        let report = map.map(|map| Report::new(&source, self.info, map, self.settings.roi, times).of_frame(map));
+        let report = map.map(|map| Report::new(&source, self.info, map, self.settings.heat_share, times).of_frame(map));
         // The map is the newest one; it may explain a frame before the one that is shown.
         serde_json::json!({
             "shown_frame": { "number": frame.number, "time": frame.time.as_secs_f64() },

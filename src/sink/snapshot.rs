@@ -4,6 +4,11 @@ use super::{Shown, files};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
+/// What the files of a snapshot that is taken now are called.
+pub fn stem() -> String {
+    format!("gradcam-{}", jiff::Zoned::now().strftime("%Y%m%d-%H%M%S"))
+}
+
 /// Writes into `folder`, which is made if it is missing:
 ///
 /// | file | what |

@@ -14,6 +14,7 @@ pub mod image;
 mod leftover;
 pub mod pictures;
 pub mod reconnect;
+mod turned;
 #[cfg(target_os = "linux")]
 mod v4l2;
 pub mod video;
@@ -24,7 +25,7 @@ pub use devices::{DeviceInfo, FormatInfo, Mode, READABLE, format_name};
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::frame::{PixelFormat, RawFrame};
+use crate::frame::{PixelFormat, RawFrame, Turn};
 use crate::shutdown::Shutdown;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -90,6 +91,8 @@ pub struct CameraRequest {
     pub fps: Option<u32>,
     /// A video begins anew at its end.
     pub again: bool,
+    /// How its pictures are turned.
+    pub turn: Turn,
     /// Taken in any size that the camera has it in, rather than another format in the very size that was asked for.
     pub format: Option<PixelFormat>,
 }
@@ -156,6 +159,16 @@ impl FromStr for SourceSpec {
 /// [`Error::Device`] for a camera that does not exist (the message lists those that do) or cannot be used;
 /// [`Error::Input`] for a picture or folder that cannot be read.
 pub fn open(
+    spec: &SourceSpec,
+    request: &CameraRequest,
+    clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
+) -> Result<Box<dyn Source>> {
+    let source = open_lying(spec, request, clock, shutdown)?;
+    Ok(if request.turn == Turn::None { source } else { Box::new(turned::Turned { source, turn: request.turn }) })
+}
+
+fn open_lying(
     spec: &SourceSpec,
     request: &CameraRequest,
     clock: Arc<dyn Clock>,

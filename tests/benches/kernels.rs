@@ -116,9 +116,7 @@ fn peak(criterion: &mut Criterion) {
     }
     #[cfg(target_arch = "x86_64")]
     {
-        use std::arch::x86_64::{
-            __m256, __m512, _mm256_fmadd_ps, _mm256_set1_ps, _mm512_fmadd_ps, _mm512_set1_ps,
-        };
+        use std::arch::x86_64::{__m256, __m512, _mm256_fmadd_ps, _mm256_set1_ps, _mm512_fmadd_ps, _mm512_set1_ps};
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             peak!("AVX2", 8, "avx2,fma", __m256, _mm256_set1_ps, _mm256_fmadd_ps);
         }

@@ -19,7 +19,8 @@ fn json(path: &Path) -> serde_json::Value {
 fn a_photograph_gives_overlay_map_and_numbers() {
     let out = Folder::new();
     let input = data("lite0/chelsea_224.png");
-    let run = gradcam(&["explain", &input.to_string_lossy(), "-o", &out.name(), "--json", "--roi", "0,0,224,224"]);
+    let run =
+        gradcam(&["explain", &input.to_string_lossy(), "-o", &out.name(), "--json", "--heat-share", "0,0,224,224"]);
     run.succeeds();
     let overlay = image::open(out.path("chelsea_224.overlay.png")).expect("the overlay is a picture");
     assert_eq!((overlay.width(), overlay.height()), (224, 224));
@@ -37,7 +38,7 @@ fn a_photograph_gives_overlay_map_and_numbers() {
     assert_eq!(numbers["top"].as_array().expect("a list").len(), 3);
     let logit = numbers["top"][0]["logit"].as_f64().expect("a number");
     assert!((logit - 9.011_848).abs() < 1e-3, "PyTorch says 9.011848, this {logit}");
-    assert!((numbers["focus"]["roi_share"].as_f64().expect("a number") - 1.0).abs() < 1e-4);
+    assert!((numbers["focus"]["heat_share"].as_f64().expect("a number") - 1.0).abs() < 1e-4);
     let max = golden.iter().copied().fold(0.0, f32::max);
     assert!((numbers["focus"]["peak"]["value"].as_f64().expect("a number") - f64::from(max)).abs() < 1e-3);
     for stage in ["decode", "preprocess", "forward", "heatmap", "overlay"] {

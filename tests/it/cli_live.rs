@@ -185,6 +185,7 @@ fn profile(engine: &str) -> [f64; 3] {
     let run = gradcam(&["bench", "--iterations", "3", "--profile", "--json", "--engine", engine]);
     run.succeeds();
     let report: Value = serde_json::from_str(&run.stdout).expect("the report is JSON");
+    assert_eq!(report["engine"], engine);
     let operators = report["profile"].as_array().expect("a list");
     let sum = |of: &dyn Fn(&Value) -> f64| operators.iter().map(of).sum::<f64>();
     let ms = |operator: &Value| operator["ms"].as_f64().expect("a number");

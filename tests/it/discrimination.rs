@@ -15,7 +15,7 @@ fn left_share(left: &str, right: &str, target: Target) -> f32 {
     let (map, _) = explainer.explain(&frame, &GradCam).expect("it is explained");
     assert_eq!(map.against.is_some(), target.against.is_some());
     let focus = focus(&map, Some(half)).expect("there is heat");
-    let share = focus.roi_share.expect("a region was given");
+    let share = focus.heat_share.expect("a region was given");
     println!("{left} | {right}: {}, {:.1} % left", map.title(), share * 100.0);
     share
 }

@@ -12,6 +12,7 @@ mod decode_mjpeg;
 mod decode_raw;
 mod discrimination;
 mod fused;
+mod geometry;
 mod golden;
 mod gradients;
 mod honesty;

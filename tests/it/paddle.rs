@@ -44,7 +44,7 @@ fn upright_and_upside_down_are_told_and_the_text_is_why() {
         assert_eq!(map.target.class, class, "{name}");
         assert!(map.target.probability > 0.99 && map.gate == 1.0, "{name}");
         let text = Rect { x: text, y: 0.0, width: 106.0, height: 48.0 };
-        let share = focus(&map, Some(text)).and_then(|focus| focus.roi_share).expect("there is heat");
+        let share = focus(&map, Some(text)).and_then(|focus| focus.heat_share).expect("there is heat");
         println!("{name}: {:.1} % of the heat lies on the text", share * 100.0);
         assert!(share > 0.7, "{name}: {share} of the heat lies on the text");
     }

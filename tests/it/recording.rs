@@ -2,7 +2,7 @@
 
 use crate::common::mp4::{decode, probe, read};
 use crate::common::program::{Folder, Run, command, gradcam};
-use gradcam::frame::Frame;
+use gradcam::frame::{Frame, Turn};
 use gradcam::logbook::{Line, Recorded};
 use gradcam::overlay::{Canvas, Look};
 use gradcam::pipeline::recorder::{Plan, Recorder};
@@ -232,6 +232,7 @@ fn plan(path: &Path, view: Recorded) -> Plan {
         view,
         segment: None,
         source: "test".to_owned(),
+        turn: Turn::None,
         model: gradcam::logbook::ModelFacts {
             file: info.file,
             sha256: String::new(),

@@ -29,8 +29,8 @@ mod schedules;
 #[cfg(test)]
 mod tests;
 
-use constants::Constants;
 use crate::kernels::Isa;
+use constants::Constants;
 pub(super) use crew::Crew;
 pub(super) use op::FusedRegion;
 use run::Runner;
