@@ -14,7 +14,6 @@ use crate::pipeline::report::{Report, TimesReport};
 use crate::pipeline::stats::Stage;
 use crate::sink::files;
 use crate::source::image;
-use crate::target::Selector;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::HashSet;
@@ -67,9 +66,9 @@ impl Explain {
             return self.film(method, engines);
         }
         ctrlc::set_handler(|| process::exit(INTERRUPTED))?;
-        let target = self.view.target(&engines[0].info)?;
+        let selector = self.view.selector(&engines[0].info)?;
         let mut work = Work {
-            explainer: explainer(engines, Selector::new(target))?.on(self.view.roi),
+            explainer: explainer(engines, selector)?.on(self.view.roi),
             method,
             overlay: Overlay::new(),
             canvas: Canvas::default(),

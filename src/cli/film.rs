@@ -16,7 +16,6 @@ use crate::sink::record::name::Destination;
 use crate::source::ffmpeg::{About, add_sound};
 use crate::source::video::{Pace, Video};
 use crate::source::{Source, SourceSpec};
-use crate::target::Selector;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -89,8 +88,8 @@ impl Explain {
         destination.first("")?;
         let shutdown = stop_on_signals()?;
         let video = open(input, &shutdown)?;
-        let target = self.view.target(&engines[0].info)?;
-        let explainer = explainer(engines, Selector::new(target))?.following().on(self.view.roi);
+        let selector = self.view.selector(&engines[0].info)?;
+        let explainer = explainer(engines, selector)?.following().on(self.view.roi);
         let info = explainer.info().clone();
         let hud = Hud { layer: info.layer.wire.clone(), coinciding: explainer.coinciding(), ..Hud::default() };
         let hud = (!self.plain).then_some(hud);

@@ -209,8 +209,8 @@ fn print_report(report: &Report) -> std::io::Result<()> {
         writeln!(out, "  {:<14} {}", format!("fused {part}"), summary(fusion))?;
     }
     match &report.preprocessing {
-        Some(p) => writeln!(out, "  preprocessing  {:?}, (x − {:?}) / {:?}, {:?}", p.order, p.mean, p.scale, p.resize)?,
-        None => writeln!(out, "  preprocessing  not in the file")?,
+        Some(preprocessing) => writeln!(out, "  preprocessing  {preprocessing}")?,
+        None => writeln!(out, "  preprocessing  not in the file: imagenet, or what --preprocess says")?,
     }
     if let Some(levels) = &report.null_levels {
         let maps: Vec<String> = levels.map_max.iter().map(|(method, max)| format!("{method} {max:.2}")).collect();

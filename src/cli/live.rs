@@ -16,7 +16,6 @@ use crate::pipeline::screen::{Screen, Settings};
 use crate::pipeline::stats::Rate;
 use crate::pipeline::watch::Rule;
 use crate::source::{self, CameraRequest, SourceSpec};
-use crate::target::Selector;
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;
@@ -104,10 +103,11 @@ impl Live {
         let source = source::open(&spec, &request, clock.clone(), shutdown.clone())?;
         let named = self.source.clone().unwrap_or_else(|| source.name());
         let engines = self.model.engines()?;
-        let locked = self.view.target(&engines[0].info)?;
+        let selector = self.view.selector(&engines[0].info)?;
+        let locked = selector.locked();
         let watched =
             self.snapshot_on.iter().map(|class| engines[0].info.class(class)).collect::<crate::Result<_>>()?;
-        let explainer = explainer(engines, Selector::new(locked))?.following().on(self.view.roi).watching(watched);
+        let explainer = explainer(engines, selector)?.following().on(self.view.roi).watching(watched);
         let (info, coinciding) = (explainer.info().clone(), explainer.coinciding());
         let facts = self.model.facts(&explainer)?;
         let recordings = self.recording.plan(destination, named, self.view.rotate, facts);

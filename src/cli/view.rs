@@ -4,12 +4,13 @@ use crate::error::{Error, Result};
 use crate::frame::{Rect, Region, Turn};
 use crate::model::Info;
 use crate::overlay::Colormap;
-use crate::target::Target;
+use crate::target::{Followed, Pick, Selector};
 use clap::Args;
 
 #[derive(Args, Debug)]
 pub struct ViewArgs {
-    /// Class number or label to explain, or two with a minus sign between them for the contrast [default: the best class]
+    /// Class number or label to explain, or top2 for the second best class; two with a minus sign between them for the
+    /// contrast, also top1-top2 [default: top1, the best class]
     #[arg(long, value_name = "CLASS[-CLASS]")]
     pub target: Option<String>,
     /// How the map is made: grad-cam, grad-cam++, hires-cam, xgrad-cam, layer-cam, element-wise, eigen-cam,
@@ -37,16 +38,28 @@ pub struct ViewArgs {
 }
 
 impl ViewArgs {
-    /// What is explained whatever is seen; `None` is the best class.
-    pub fn target(&self, info: &Info) -> Result<Option<Target>> {
-        self.target.as_deref().map(|text| target(text, info)).transpose()
+    /// What is explained: one target whatever is seen, or the class of a rank.
+    pub fn selector(&self, info: &Info) -> Result<Selector> {
+        let followed = self.target.as_deref().map(|text| target(text, info)).transpose()?;
+        Ok(Selector::following(followed.unwrap_or_default()))
+    }
+}
+
+/// `top2`, the second best class, or a class by number or label.
+fn pick(text: &str, info: &Info) -> Result<Pick> {
+    let is_label = info.labels.iter().any(|label| label.eq_ignore_ascii_case(text));
+    let rank = text.strip_prefix("top").and_then(|rank| rank.parse::<usize>().ok());
+    match rank.filter(|_| !is_label) {
+        Some(rank) if (1..=info.classes()).contains(&rank) => Ok(Pick::Rank(rank - 1)),
+        Some(_) => Err(Error::input(text, format!("top1 to top{} are the classes from the best on", info.classes()))),
+        None => info.class(text).map(Pick::Class),
     }
 }
 
 /// A class, or two with a minus sign between them. Labels may have minus signs of their own.
-fn target(text: &str, info: &Info) -> Result<Target> {
-    let alone = match info.class(text) {
-        Ok(class) => return Ok(Target::class(class)),
+fn target(text: &str, info: &Info) -> Result<Followed> {
+    let alone = match pick(text, info) {
+        Ok(class) => return Ok(Followed { class, against: None }),
         Err(error) => error,
     };
     let pair = |(at, _)| {
@@ -54,12 +67,12 @@ fn target(text: &str, info: &Info) -> Result<Target> {
         if class.is_empty() || against.is_empty() {
             return None;
         }
-        Some(info.class(class).and_then(|class| Ok(Target { class, against: Some(info.class(against)?) })))
+        Some(pick(class, info).and_then(|class| Ok(Followed { class, against: Some(pick(against, info)?) })))
     };
-    let mut pairs: Vec<Result<Target>> = text.match_indices('-').filter_map(pair).collect();
+    let mut pairs: Vec<Result<Followed>> = text.match_indices('-').filter_map(pair).collect();
     match pairs.iter().position(Result::is_ok) {
         Some(at) => match pairs.swap_remove(at) {
-            Ok(Target { class, against }) if against == Some(class) => {
+            Ok(Followed { class, against }) if against == Some(class) => {
                 Err(Error::input(text, "a contrast is between two different classes"))
             }
             found => found,

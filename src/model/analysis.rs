@@ -1,13 +1,13 @@
 //! What every wire carries, found by the inference engine's own analysis, and what of it does not depend on the picture.
 
-use super::forms;
+use super::{forms, spatial};
 use crate::error::{Error, Result, guarded};
 use crate::onnx::graph::{Fact, Facts};
-use crate::onnx::{ElementType, Graph, MAX_ELEMENTS, MAX_RANK, Tensor, to_proto};
+use crate::onnx::{ElementType, Graph, MAX_ELEMENTS, MAX_RANK, Node, Tensor, to_proto};
 use std::collections::{BTreeSet, HashMap};
 use tract_onnx::prelude::{Tensor as Value, *};
 use tract_onnx::tract_hir::infer::{Factoid, InferenceModel};
-use tract_onnx::tract_hir::internal::{DimLike, bail};
+use tract_onnx::tract_hir::internal::{DimLike, bail, format_err};
 
 /// Replaces what is computed from constants and shapes alone by its value (an exporter writes the shape arithmetic of a
 /// flatten, say, as nodes), and tells what the wires carry. The inputs of the graph have fixed shapes.
@@ -125,6 +125,7 @@ fn analyse_plain(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
             }
         }
     }
+    spatial::check(graph, &facts)?;
     transposed_convolutions(graph, &facts)?;
     Ok((facts, values))
 }
@@ -134,15 +135,21 @@ fn analyse_plain(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
 /// operators of the allow-list make tensors of no other sizes, every known side is a number where the shapes fit.
 fn infer_shapes(graph: &Graph, model: &mut InferenceModel) -> TractResult<()> {
     let mut waiting: BTreeSet<usize> = (0..model.nodes.len()).collect();
+    let known: HashMap<&str, &Node> = graph.nodes.iter().map(|node| (node.label(), node)).collect();
     while let Some(at) = waiting.pop_first() {
         let (inputs, outputs) = model.node_facts(at)?;
         let [inputs, outputs] = [inputs, outputs].map(|facts| facts.into_iter().cloned().collect::<TVec<_>>());
         let node = &mut model.nodes[at];
         let name = node.name.clone();
         let place = || {
-            let op = graph.nodes.iter().find(|known| known.label() == name).map_or("constant", |known| &known.op);
+            let op = known.get(name.as_str()).map_or("constant", |node| &node.op);
             format!("node `{name}` ({op})")
         };
+        if let Some(node) = known.get(name.as_str()) {
+            let sides = |at: usize| inputs.get(at)?.shape.concretize();
+            let shape = |at| sides(at)?.iter().map(|side| side.to_usize().ok()).collect();
+            spatial::fits(node, shape).map_err(|reason| format_err!("{} {reason}", place()))?;
+        }
         let found = node.op.infer(inputs.iter().collect(), outputs.iter().collect(), tvec!());
         let (found_inputs, found_outputs, _) = found.map_err(|error| error.context(place()))?;
         let made = (0..).map(|slot| OutletId::new(at, slot));

@@ -84,6 +84,25 @@ impl Preprocessing {
     }
 }
 
+impl std::fmt::Display for Preprocessing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let order = match self.order {
+            ColourOrder::Rgb => "RGB",
+            ColourOrder::Bgr => "BGR",
+        };
+        let colours = |[red, green, blue]: [f32; 3]| match red == green && green == blue {
+            true => format!("{red}"),
+            false => format!("[{red}, {green}, {blue}]"),
+        };
+        let resize = match self.resize {
+            Resize::CentreCrop => "the largest centred part",
+            Resize::Letterbox => "the whole frame with bars",
+            Resize::Stretch => "the whole frame, stretched",
+        };
+        write!(f, "{order}, (x − {}) / {}, {resize}", colours(self.mean), colours(self.scale))
+    }
+}
+
 /// What the user says of the preprocessing: a preset, and what differs from it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Wish {

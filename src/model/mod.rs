@@ -10,6 +10,7 @@ pub mod layers;
 pub mod metadata;
 mod picture;
 pub mod scores;
+mod spatial;
 
 use crate::autodiff;
 use crate::error::{Error, Result};

@@ -33,8 +33,12 @@ fn bounded(node: &Node) -> Outcome<()> {
         if sides.len() > 2 * MAX_RANK {
             return Err(format!("node `{}` ({}) has {name} of {} axes", node.label(), node.op, sides.len()));
         }
-        // A border may be cut off (negative), a window may not.
-        let lowest = if name == "pads" { -MAX_SIDE } else { 0 };
+        // A border may be cut off (negative); a window has cells, and a stride goes on.
+        let lowest = match name {
+            "pads" => -MAX_SIDE,
+            "output_padding" | "output_shape" => 0,
+            _ => 1,
+        };
         let wide = sides.iter().any(|side| !(lowest..=MAX_SIDE).contains(side));
         let window = sides.iter().try_fold(1usize, |cells, side| {
             cells.checked_mul(side.unsigned_abs() as usize).filter(|cells| *cells <= MAX_WINDOW)

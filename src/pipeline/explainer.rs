@@ -223,6 +223,9 @@ impl Explainer {
         let passes =
             self.layers.iter_mut().map(|layer| layer.engine.forward(input)).collect::<Result<Vec<Forward>>>()?;
         let classified = Instant::now();
+        if self.follower.is_none() {
+            self.selector.forget();
+        }
         let target: Target = self.selector.choose(passes[0].scores(), frame.time);
         let mut maps = Vec::with_capacity(passes.len());
         for ((layer, forward), level) in self.layers.iter_mut().zip(&passes).zip(levels) {

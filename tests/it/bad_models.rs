@@ -263,6 +263,39 @@ fn transposed_convolutions_that_make_no_sense() {
 }
 
 #[test]
+fn windows_of_other_axes_than_the_maps_that_they_go_over() {
+    let ints = |values: &[i64]| Attribute::Ints(values.to_vec());
+    let flat = |op: &str, attributes: &[(&str, Attribute)]| {
+        let builder = sound().node("Flatten", &["features"], "row", &[]).node(op, &["row"], "odd", attributes);
+        reaching_the_scores(builder.node("ReduceMean", &["odd"], "last", &[("axes", ints(&[1]))]), "last")
+    };
+    // The inference engine reads beyond its lists here, and sometimes dies of it.
+    let none = [("kernel_shape", ints(&[]))];
+    says(&flat("AveragePool", &none), &["node_odd", "AveragePool", "2 axes"]);
+    says(&flat("MaxPool", &none), &["node_odd", "MaxPool", "2 axes"]);
+    says(&flat("GlobalAveragePool", &[]), &["node_odd", "GlobalAveragePool", "2 axes"]);
+    says(&flat("GlobalMaxPool", &[]), &["node_odd", "GlobalMaxPool", "2 axes"]);
+
+    let with = |op: &str, inputs: &[&str], attributes: &[(&str, Attribute)]| {
+        let builder = sound().with("row", &[2, 4, 1], &[0.5; 8]).with("square", &[2, 4, 1, 1], &[0.5; 8]);
+        reaching_the_scores(builder.node(op, inputs, "odd", attributes), "odd")
+    };
+    let pool = |attributes: &[(&str, Attribute)]| with("MaxPool", &["warm"], attributes);
+    let square = || ("kernel_shape", ints(&[2, 2]));
+    says(&pool(&[("kernel_shape", ints(&[]))]), &["node_odd", "kernel_shape of 0 numbers for 2 axes"]);
+    says(&pool(&[("kernel_shape", ints(&[2]))]), &["node_odd", "kernel_shape of 1 numbers"]);
+    says(&pool(&[square(), ("strides", ints(&[1]))]), &["node_odd", "strides of 1 numbers"]);
+    says(&pool(&[square(), ("pads", ints(&[0, 0]))]), &["node_odd", "pads of 2 numbers"]);
+    says(&pool(&[square(), ("strides", ints(&[0, 1]))]), &["node_odd", "strides [0, 1]"]);
+    says(&pool(&[("kernel_shape", ints(&[0, 1]))]), &["node_odd", "kernel_shape [0, 1]"]);
+    // Windows that lie outside the picture.
+    says(&pool(&[square(), ("pads", ints(&[0, 2, 0, 0]))]), &["node_odd", "pads", "[2, 2]"]);
+    says(&with("Conv", &["warm", "row"], &[]), &["node_odd", "weights of 3 axes"]);
+    says(&with("Conv", &["warm", "square"], &[square()]), &["node_odd", "kernel_shape [2, 2]"]);
+    says(&with("Conv", &["warm", "square"], &[("dilations", ints(&[1]))]), &["node_odd", "dilations of 1 numbers"]);
+}
+
+#[test]
 fn a_batch_norm_of_what_is_no_feature_map() {
     let four = &[1.0; 4];
     let builder =

@@ -236,6 +236,31 @@ fn a_contrast_says_between_which_classes_it_is() {
 }
 
 #[test]
+fn classes_are_named_by_their_rank() {
+    let out = Folder::new();
+    let input = data("lite0/coffee_224.png");
+    let explained = |target: &str| {
+        gradcam(&["explain", &input.to_string_lossy(), "-o", &out.name(), "--signed", "--target", target]).succeeds();
+        (json(&out.path("coffee_224.json"))["target"].clone(), map(&out.path("coffee_224.map.npy")))
+    };
+    // 967 is the best class, and 968 the second.
+    let (second, heat) = explained("top2");
+    assert_eq!(second["class"], 968);
+    assert!(relative_l2(&heat, &npy("lite0/coffee_cam_GradCAM_class968.npy")) < 1e-4);
+    for target in ["top1-top2", "967-top1", "top1-968"] {
+        let (contrast, heat) = explained(target);
+        assert_eq!((&contrast["class"], &contrast["against"]["class"]), (&967.into(), &968.into()), "{target}");
+        assert_eq!(heat, explained("967-968").1, "{target}");
+    }
+    let refused = |target: &str, words: &[&str]| {
+        gradcam(&["explain", &input.to_string_lossy(), "-o", &out.name(), "--target", target]).fails_saying(words);
+    };
+    refused("top0", &["top0", "top1 to top1000"]);
+    refused("top1001", &["top1001"]);
+    refused("top2-top2", &["two different classes"]);
+}
+
+#[test]
 fn hidden_cells_cost_the_score_what_another_runtime_says() {
     let out = Folder::new();
     // ONNX Runtime with the cells above half of pytorch-grad-cam's maximum set to (127.5 − 127) / 128.

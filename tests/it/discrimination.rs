@@ -43,3 +43,21 @@ fn a_contrast_lies_on_the_half_of_its_class() {
     assert!(left_share(CUP, CAT, contrast(285, 967)) <= 0.1);
     assert!(left_share(CUP, CAT, contrast(967, 285)) >= 0.9);
 }
+
+#[test]
+fn each_still_is_explained_for_its_own_best_class() {
+    let (cat, cup) = (picture(CAT), picture(CUP));
+    let mut explainer = explainer();
+    let mut seen = Vec::new();
+    for share in (0..=50).map(|step| step as f32 / 50.0) {
+        let mut mixed = cat.clone();
+        for (to, other) in mixed.rgb.iter_mut().zip(&cup.rgb) {
+            *to = (f32::from(*to) * (1.0 - share) + f32::from(*other) * share).round() as u8;
+        }
+        let (map, _) = explainer.explain(&mixed, &GradCam).expect("it is explained");
+        assert_eq!(map.target.class, map.top[0].class, "at {share}, where it leads by little");
+        seen.push(map.target.class);
+    }
+    seen.dedup();
+    assert!(seen.len() > 2 && seen.first() == Some(&285) && seen.last() == Some(&967), "{seen:?}");
+}
