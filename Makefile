@@ -12,7 +12,7 @@ endif
 MODEL_WORK := target/model
 MINUTES := 10
 
-.PHONY: help run test test-arm test-camera test-camera-arm fuzz build deps test-deps cross-aarch64 cross-armv7 model fmt lint clean
+.PHONY: help run test test-arm test-camera test-camera-arm memcheck bench fuzz build deps test-deps cross-aarch64 cross-armv7 model fmt lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do \
@@ -27,6 +27,13 @@ build: deps ## build target/release/gradcam
 
 test: test-deps $(REFERENCE_READY) ## install what is missing, and run all tests
 	GRADCAM_TEST_PYTHON=$(GRADCAM_TEST_PYTHON) cargo test --release --locked
+
+memcheck: test-deps ## the kernels and the fused engine's tests under valgrind (two minutes; needs valgrind)
+	PROPTEST_CASES=16 CARGO_TARGET_$(shell rustc -vV | sed -n 's/host: //p' | tr a-z- A-Z_)_RUNNER="valgrind --quiet --error-exitcode=9" \
+		cargo test --release --locked --lib -- kernels:: engine::fused::
+
+bench: ## what a core can do at most, and what the kernels do
+	cargo bench --locked --bench kernels
 
 fuzz: test-deps ## try broken and hostile model files for ten minutes (longer: make fuzz MINUTES=60)
 	cargo test --release --locked --test fuzz -- --minutes $(MINUTES)

@@ -11,6 +11,8 @@ mod absorb;
 mod cache;
 mod chain;
 mod constants;
+#[cfg(test)]
+mod counting;
 mod crew;
 mod load;
 mod lower;

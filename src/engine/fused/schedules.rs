@@ -1,6 +1,7 @@
 //! Random programs on every instruction set, with any number of threads and any size of cache, against the plain
 //! interpreter.
 
+use super::counting::allocations;
 use super::crew::Crew;
 use super::naive;
 use super::price::Prices;
@@ -199,7 +200,8 @@ proptest! {
             for run in 0..2 {
                 let mut found = room();
                 let mut views: Vec<&mut [f32]> = found.iter_mut().map(Vec::as_mut_slice).collect();
-                runner.run(&inputs, &mut views);
+                let allocated = allocations(|| runner.run(&inputs, &mut views));
+                prop_assert_eq!(allocated, 0, "{}, {} threads", isa, threads);
                 for (found, expected) in std::iter::zip(&found, &expected) {
                     let scale = expected.iter().fold(1.0, |most: f32, number| most.max(number.abs()));
                     let off = std::iter::zip(found, expected).map(|(a, b)| (a - b).abs());
