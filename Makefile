@@ -17,7 +17,7 @@ BROWSER_READY := tests/browser/node_modules/.package-lock.json
 MODEL_WORK := target/model
 MINUTES := 10
 
-.PHONY: help run test test-recording test-power-loss test-http bench-http test-browser test-arm test-camera test-camera-arm fuzz build deps test-deps test-all deb deb-arm64 deb-armhf test-deb test-deb-arm64 cross-aarch64 cross-armv7 model fmt lint clean
+.PHONY: help run test test-recording test-power-loss test-http bench-http test-browser test-arm test-camera test-camera-arm memcheck bench fuzz build deps test-deps test-all deb deb-arm64 deb-armhf test-deb test-deb-arm64 cross-aarch64 cross-armv7 model fmt lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do \
@@ -45,6 +45,13 @@ test-browser: build ## the page of the live view in Chromium (pictures of it: ta
 	@sh cross/host-packages.sh browser
 	@$(MAKE) --no-print-directory $(BROWSER_READY)
 	node --test tests/browser/*.test.mjs
+
+memcheck: test-deps ## the kernels and the fused engine's tests under valgrind (two minutes; needs valgrind)
+	PROPTEST_CASES=16 CARGO_TARGET_$(shell rustc -vV | sed -n 's/host: //p' | tr a-z- A-Z_)_RUNNER="valgrind --quiet --error-exitcode=9" \
+		cargo test --release --locked --lib -- kernels:: engine::fused::
+
+bench: ## what a core can do at most, and what the kernels do
+	cargo bench --locked --bench kernels
 
 fuzz: test-deps ## try broken and hostile model files for ten minutes (longer: make fuzz MINUTES=60)
 	cargo test --release --locked --test fuzz -- --minutes $(MINUTES)

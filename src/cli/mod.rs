@@ -2,6 +2,7 @@
 
 mod bench;
 mod completions;
+mod cores;
 mod devices;
 mod explain;
 mod film;

@@ -1,7 +1,7 @@
 //! The options that name a model, and loading it.
 
 use super::memory::Loading;
-use super::say;
+use super::{cores, say};
 use crate::cam::null;
 use crate::engine::{Backend, Engine};
 use crate::error::{Error, Result};
@@ -25,8 +25,9 @@ pub struct ModelArgs {
     pub model: Option<PathBuf>,
     #[command(flatten)]
     pub options: OptionArgs,
-    /// Threads of the network
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    /// Threads of the network [default: one for each core, of four or more cores all but one, which is left to camera and
+    /// window]
+    #[arg(long, value_name = "N", default_value_t = cores::threads(), hide_default_value = true, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: u16,
 }
 
