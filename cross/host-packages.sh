@@ -1,18 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# host-packages.sh build | test | cross | camera
+# host-packages.sh build | test | recording | cross | camera
 #
-# Sees to it that this machine has what gradcam needs to be built and shown (build), to be tested (test), to be built for
-# ARM boards and tried under an emulator (cross), or to be tested with cameras in a virtual machine (camera).
+# Sees to it that this machine has what gradcam needs to be built and shown (build), to be tested (test), to be tested
+# with recordings under hardship (recording), to be built for ARM boards and tried under an emulator (cross), or to be
+# tested with cameras in a virtual machine (camera).
 # On Debian and Ubuntu the missing packages are installed, through sudo where not root; where nothing is missing,
 # nothing is asked and apt is not called. On other systems they are named, and the build goes on.
 set -eu
 
 purpose=${1:-}
 case $purpose in
-  build | test | cross | camera) ;;
-  *) echo "usage: host-packages.sh build | test | cross | camera" >&2; exit 2 ;;
+  build | test | recording | cross | camera) ;;
+  *) echo "usage: host-packages.sh build | test | recording | cross | camera" >&2; exit 2 ;;
 esac
 cd "$(dirname "$0")/.."
 
@@ -75,6 +76,19 @@ if [ "$purpose" = test ]; then
   # The reference tests.
   program python3 python3
   venv_possible || lack python3-venv
+fi
+
+if [ "$purpose" = recording ]; then
+  # A slow disk, and a machine that is switched off.
+  program strace strace
+  program ffmpeg ffmpeg
+  program python3 python3
+  program qemu-system-x86_64 qemu-system-x86
+  program busybox busybox-static
+  program cpio cpio
+  package kmod
+  package e2fsprogs
+  package debian-archive-keyring
 fi
 
 if [ "$purpose" = cross ]; then

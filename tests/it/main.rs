@@ -19,6 +19,7 @@ mod honesty;
 mod layers;
 mod methods;
 mod module_order;
+mod ordeals;
 mod paddle;
 mod overlay_draw;
 mod overlay_scene;
