@@ -74,18 +74,10 @@ struct Shared {
     controls: Mutex<(u64, Controls)>,
     capture: Mutex<Capture>,
     stats: Mutex<(Stats, Rate)>,
-    moving: Mutex<Moving>,
+    /// Why the layer that was asked for last could not be loaded.
+    not_loaded: Mutex<Option<String>>,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
-}
-
-/// The way to another target layer.
-#[derive(Default)]
-struct Moving {
-    /// The layer that is being loaded.
-    to: Option<String>,
-    /// Why the last one could not be.
-    failed: Option<String>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -111,7 +103,7 @@ pub fn run(
         controls: Mutex::new((0, controls)),
         capture: Mutex::new(Capture { source: source.name(), ..Capture::default() }),
         stats: Mutex::default(),
-        moving: Mutex::default(),
+        not_loaded: Mutex::default(),
         clock,
         shutdown,
     };
@@ -234,10 +226,14 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
             explainer.selector.lock(controls.locked);
         }
         if changed && layer != controls.layer {
-            match shared.moving_to(&controls.layer, |name| explainer.move_to(name)) {
-                true => (layer, at) = (controls.layer, Arc::new(explainer.at_layer())),
-                // The view is told, and what it asked for is taken back.
-                false => lock(&shared.controls).1.layer.clone_from(&layer),
+            let name = controls.layer.as_deref().unwrap_or_default();
+            match explainer.move_to(name) {
+                Ok(()) => (layer, at) = (controls.layer, Arc::new(explainer.at_layer())),
+                Err(error) => {
+                    *lock(&shared.not_loaded) = Some(error.to_string());
+                    // The view is told, and what it asked for is taken back.
+                    lock(&shared.controls).1.layer.clone_from(&layer);
+                }
             }
         }
         let frame = match &controls.frozen {
@@ -280,18 +276,6 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
     Ok(())
 }
 
-impl Shared {
-    /// Says for as long as `load` takes which layer is being loaded. Returns whether it was.
-    fn moving_to(&self, name: &Option<String>, load: impl FnOnce(&str) -> Result<()>) -> bool {
-        let Some(name) = name else { return false };
-        *lock(&self.moving) = Moving { to: Some(name.clone()), failed: None };
-        let failed = load(name).err().map(|error| error.to_string());
-        let moved = failed.is_none();
-        *lock(&self.moving) = Moving { to: None, failed };
-        moved
-    }
-}
-
 impl View<'_> {
     /// The newest frame if it was not handed out before; waits for one, at most `timeout`.
     pub fn frame(&mut self, timeout: Duration) -> Option<Arc<Frame>> {
@@ -323,14 +307,9 @@ impl View<'_> {
         lock(&self.shared.controls).1.clone()
     }
 
-    /// The layer that is being loaded.
-    pub fn loading(&self) -> Option<String> {
-        lock(&self.shared.moving).to.clone()
-    }
-
     /// Why the layer that was asked for last could not be loaded; said once.
     pub fn not_loaded(&self) -> Option<String> {
-        lock(&self.shared.moving).failed.take()
+        lock(&self.shared.not_loaded).take()
     }
 
     /// How many frames have come.
