@@ -17,7 +17,7 @@ BROWSER_READY := tests/browser/node_modules/.package-lock.json
 MODEL_WORK := target/model
 MINUTES := 10
 
-.PHONY: help run test test-http bench-http test-browser test-arm test-camera test-camera-arm fuzz build deps test-deps cross-aarch64 cross-armv7 model fmt lint clean
+.PHONY: help run test test-recording test-power-loss test-http bench-http test-browser test-arm test-camera test-camera-arm fuzz build deps test-deps cross-aarch64 cross-armv7 model fmt lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do \
@@ -60,6 +60,15 @@ cross-armv7: ## the same for 32-bit ones
 test-arm: ## both, run under an emulator and compared with PyTorch
 	@sh cross/host-packages.sh cross
 	cross/test-arm.sh
+
+test-recording: test-deps ## recordings that are killed, on full, vanishing and slow disks, and for ten minutes
+	@sh cross/host-packages.sh recording
+	cargo test --release --locked --test it -- --ignored --nocapture --test-threads 1 ordeals
+
+test-power-loss: build ## recordings in a virtual machine that is switched off (more often: ROUNDS=50)
+	@sh cross/host-packages.sh recording
+	cross/camera-vm/kernel.sh amd64 target/debian/vm-amd64
+	cross/test-power-loss.sh target/debian/vm-amd64 target/release/gradcam
 
 test-camera: ## cameras that work, misbehave and vanish, with real drivers in a virtual machine
 	@sh cross/host-packages.sh camera

@@ -1,19 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# host-packages.sh build | test | http | browser | cross | camera
+# host-packages.sh build | test | http | browser | recording | cross | camera
 #
 # Sees to it that this machine has what gradcam needs to be built and shown (build), to be tested (test), to have its
-# server tried with the clients that people have (http) and its page in a browser (browser), to be built for ARM boards and tried under an emulator (cross), or to be tested with
-# cameras in a virtual machine (camera).
+# server tried with the clients that people have (http) and its page in a browser (browser), to be tested with recordings
+# under hardship (recording), to be built for ARM boards and tried under an emulator (cross), or to be tested with cameras
+# in a virtual machine (camera).
 # On Debian and Ubuntu the missing packages are installed, through sudo where not root; where nothing is missing,
 # nothing is asked and apt is not called. On other systems they are named, and the build goes on.
 set -eu
 
 purpose=${1:-}
 case $purpose in
-  build | test | http | browser | cross | camera) ;;
-  *) echo "usage: host-packages.sh build | test | http | browser | cross | camera" >&2; exit 2 ;;
+  build | test | http | browser | recording | cross | camera) ;;
+  *) echo "usage: host-packages.sh build | test | http | browser | recording | cross | camera" >&2; exit 2 ;;
 esac
 cd "$(dirname "$0")/.."
 
@@ -92,6 +93,19 @@ if [ "$purpose" = browser ]; then
   program npm npm
   # Stands in for a camera's decoder, and looks at what was recorded.
   program ffmpeg ffmpeg
+fi
+
+if [ "$purpose" = recording ]; then
+  # A slow disk, and a machine that is switched off.
+  program strace strace
+  program ffmpeg ffmpeg
+  program python3 python3
+  program qemu-system-x86_64 qemu-system-x86
+  program busybox busybox-static
+  program cpio cpio
+  package kmod
+  package e2fsprogs
+  package debian-archive-keyring
 fi
 
 if [ "$purpose" = cross ]; then

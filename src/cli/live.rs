@@ -11,13 +11,13 @@ use crate::clock::SystemClock;
 use crate::frame::PixelFormat;
 use crate::model::Info;
 use crate::overlay::Look;
-use crate::pipeline::live::{self, Controls, View};
+use crate::pipeline::live::{self, Controls, Limits, View};
 use crate::pipeline::recorder::Plan;
 use crate::pipeline::report::{Report, TimesReport};
 use crate::pipeline::screen::{Screen, Settings};
 use crate::pipeline::stats::Rate;
 use crate::pipeline::watch::Rule;
-use crate::source::{self, CameraRequest, SourceSpec};
+use crate::source::{self, CameraRequest, ControlRequest, SourceSpec};
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;
@@ -47,6 +47,16 @@ pub struct Live {
     /// Frames per second asked of the camera
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     fps: Option<u32>,
+    /// Set a control of the camera, such as gain=40 or auto_exposure=manual_mode; may be given several
+    /// times, and is done in this order (`gradcam devices --controls` lists names and values)
+    #[arg(long, value_name = "NAME=VALUE")]
+    control: Vec<ControlRequest>,
+    /// Frames per second that are decoded and shown, at most
+    #[arg(long, value_name = "N", value_parser = super::record::parse_fps)]
+    max_fps: Option<f32>,
+    /// Frames per second that are explained, at most
+    #[arg(long, value_name = "N", value_parser = super::record::parse_fps)]
+    max_inference_fps: Option<f32>,
     /// Begin a video anew at its end
     #[arg(long = "loop")]
     again: bool,
@@ -102,6 +112,7 @@ impl Live {
             again: self.again,
             turn: self.view.rotate,
             format: self.format,
+            controls: self.control.clone(),
         };
         let spec = self.source()?;
         let destination = self.recording.destination()?;
@@ -118,7 +129,8 @@ impl Live {
         let (info, coinciding) = (explainer.info().clone(), explainer.coinciding());
         let facts = self.model.facts(&explainer)?;
         let recordings = self.recording.plan(destination, named, self.view.rotate, facts);
-        let controls = Controls { method, locked, frozen: None, layer: None };
+        let limits = Limits { video: self.max_fps, inference: self.max_inference_fps };
+        let controls = Controls { method, locked, frozen: None, layer: None, limits };
         #[cfg(feature = "serve")]
         let (explainer, serving) = self.serving.start(server, &self.model, explainer)?;
         #[cfg(not(feature = "serve"))]

@@ -4,6 +4,7 @@ pub mod explainer;
 pub mod film;
 pub mod latest;
 pub mod live;
+pub mod pace;
 pub mod recorder;
 pub mod report;
 pub mod screen;

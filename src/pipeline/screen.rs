@@ -278,6 +278,7 @@ impl Screen {
         hud.dropped = capture.dropped + capture.broken + view.skipped;
         let controls = view.controls();
         hud.locked = controls.locked.is_some();
+        (hud.max_camera_fps, hud.max_network_fps) = (controls.limits.video, controls.limits.inference);
         if map.is_some_and(|map| map.method != controls.method.name()) {
             // Its first map may have to wait for its null level.
             hud.method = format!("{} …", controls.method.about().title);

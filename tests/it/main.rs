@@ -21,6 +21,7 @@ mod http;
 mod layers;
 mod methods;
 mod module_order;
+mod ordeals;
 mod paddle;
 mod overlay_draw;
 mod overlay_scene;

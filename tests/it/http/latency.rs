@@ -97,7 +97,7 @@ fn glass_to_browser() {
     let mut table = Vec::new();
     let explainer = explainer().following();
     let info = explainer.info().clone();
-    let controls = Controls { method: &GradCam, locked: None, frozen: None, layer: None };
+    let controls = Controls { method: &GradCam, locked: None, frozen: None, layer: None, limits: Default::default() };
     let clock = std::sync::Arc::new(SystemClock::new());
     let (screen, address) = super::screen(info, &explainer);
     run(Box::new(TimeCode::new(start)), explainer, controls, clock, Default::default(), |mut view| {
