@@ -44,9 +44,9 @@ pub struct Controls {
     pub locked: Option<Target>,
     /// The frame that is explained again and again instead of the newest.
     pub frozen: Option<Arc<Frame>>,
-    pub limits: Limits,
     /// The layer that is moved to, by a name that the explainer's loader knows; none where it stays as it was at the start.
     pub layer: Option<String>,
+    pub limits: Limits,
 }
 
 /// Frames per second at most, for a processor that has other things to do. Whatever comes earlier is passed over.
@@ -87,20 +87,12 @@ struct Shared {
     controls: Mutex<(u64, Controls)>,
     capture: Mutex<Capture>,
     stats: Mutex<(Stats, Rate)>,
+    /// Why the layer that was asked for last could not be loaded.
+    not_loaded: Mutex<Option<String>>,
     /// Turns of the inference, with a frame or without.
     turns: AtomicU64,
-    moving: Mutex<Moving>,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
-}
-
-/// The way to another target layer.
-#[derive(Default)]
-struct Moving {
-    /// The layer that is being loaded.
-    to: Option<String>,
-    /// Why the last one could not be.
-    failed: Option<String>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -126,8 +118,8 @@ pub fn run(
         controls: Mutex::new((0, controls)),
         capture: Mutex::new(Capture { source: source.name(), ..Capture::default() }),
         stats: Mutex::default(),
+        not_loaded: Mutex::default(),
         turns: AtomicU64::new(0),
-        moving: Mutex::default(),
         clock,
         shutdown,
     };
@@ -253,8 +245,8 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
     });
     let mut seen = 0;
     let mut obeyed = None;
-    let mut pace = Pace::default();
     let (mut layer, mut at) = (None, Arc::new(explainer.at_layer()));
+    let mut pace = Pace::default();
     while !shared.shutdown.requested() {
         shared.turns.fetch_add(1, Ordering::Relaxed);
         let (revision, controls) = lock(&shared.controls).clone();
@@ -263,10 +255,14 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
             explainer.selector.lock(controls.locked);
         }
         if changed && layer != controls.layer {
-            match shared.moving_to(&controls.layer, |name| explainer.move_to(name)) {
-                true => (layer, at) = (controls.layer, Arc::new(explainer.at_layer())),
-                // The view is told, and what it asked for is taken back.
-                false => lock(&shared.controls).1.layer.clone_from(&layer),
+            let name = controls.layer.as_deref().unwrap_or_default();
+            match explainer.move_to(name) {
+                Ok(()) => (layer, at) = (controls.layer, Arc::new(explainer.at_layer())),
+                Err(error) => {
+                    *lock(&shared.not_loaded) = Some(error.to_string());
+                    // The view is told, and what it asked for is taken back.
+                    lock(&shared.controls).1.layer.clone_from(&layer);
+                }
             }
         }
         let frame = match &controls.frozen {
@@ -318,18 +314,6 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
     Ok(())
 }
 
-impl Shared {
-    /// Says for as long as `load` takes which layer is being loaded. Returns whether it was.
-    fn moving_to(&self, name: &Option<String>, load: impl FnOnce(&str) -> Result<()>) -> bool {
-        let Some(name) = name else { return false };
-        *lock(&self.moving) = Moving { to: Some(name.clone()), failed: None };
-        let failed = load(name).err().map(|error| error.to_string());
-        let moved = failed.is_none();
-        *lock(&self.moving) = Moving { to: None, failed };
-        moved
-    }
-}
-
 impl View<'_> {
     /// The newest frame if it was not handed out before; waits for one, at most `timeout`.
     pub fn frame(&mut self, timeout: Duration) -> Option<Arc<Frame>> {
@@ -361,14 +345,9 @@ impl View<'_> {
         lock(&self.shared.controls).1.clone()
     }
 
-    /// The layer that is being loaded.
-    pub fn loading(&self) -> Option<String> {
-        lock(&self.shared.moving).to.clone()
-    }
-
     /// Why the layer that was asked for last could not be loaded; said once.
     pub fn not_loaded(&self) -> Option<String> {
-        lock(&self.shared.moving).failed.take()
+        lock(&self.shared.not_loaded).take()
     }
 
     /// How many frames have come.

@@ -101,6 +101,8 @@ impl Screen {
         (totals.broken, totals.skipped) = (capture.broken, view.skipped);
         let layer = self.hud.layer.clone();
         let layers = serving.map_or(&[][..], |serving| &serving.layers);
+        let elsewhere = |name: &String| layers.iter().any(|known| known.name == *name && known.wire != layer);
+        let layer_loading = controls.layer.filter(elsewhere);
         let named = layers.iter().find(|known| known.wire == layer).map(|known| known.name.clone());
         Status {
             state,
@@ -120,7 +122,7 @@ impl Screen {
             locked: controls.locked.is_some(),
             layer: named.unwrap_or_else(|| layer.clone()),
             layer_wire: layer,
-            layer_loading: view.loading(),
+            layer_loading,
             same: same.into_iter().filter(|name| *name != method).collect(),
             method,
             look: self.settings.look,

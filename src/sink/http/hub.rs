@@ -1,7 +1,7 @@
 //! Where the view and the clients meet: newest-wins places for what is shown, and the way back for what is asked.
 
 use super::control::Control;
-use super::files::Entry;
+use super::files::{Entry, Kind};
 use super::status::{ModelInfo, Status};
 use axum::body::Bytes;
 use std::path::PathBuf;
@@ -175,9 +175,10 @@ impl Hub {
 
     /// Of the files, whether one is being written.
     pub(super) fn is_open(&self, entry: &Entry) -> bool {
-        self.status.borrow().recording.as_ref().is_some_and(|recording| {
-            let stem = |name: &str| name.rsplit_once('.').map_or(name.to_owned(), |(stem, _)| stem.to_owned());
-            stem(&recording.name) == stem(&entry.name)
-        })
+        entry.kind == Kind::Recording
+            && self.status.borrow().recording.as_ref().is_some_and(|recording| {
+                let stem = |name: &str| name.rsplit_once('.').map_or(name.to_owned(), |(stem, _)| stem.to_owned());
+                stem(&recording.name) == stem(&entry.name)
+            })
     }
 }

@@ -92,12 +92,12 @@ fn the_time_code_survives_a_jpeg() {
 #[test]
 #[ignore = "make bench-http"]
 fn glass_to_browser() {
-    use gradcam::pipeline::live::{Controls, Limits, run};
+    use gradcam::pipeline::live::{Controls, run};
     let start = Instant::now();
     let mut table = Vec::new();
     let explainer = explainer().following();
     let info = explainer.info().clone();
-    let controls = Controls { method: &GradCam, locked: None, frozen: None, limits: Limits::default(), layer: None };
+    let controls = Controls { method: &GradCam, locked: None, frozen: None, layer: None, limits: Default::default() };
     let clock = std::sync::Arc::new(SystemClock::new());
     let (screen, address) = super::screen(info, &explainer);
     run(Box::new(TimeCode::new(start)), explainer, controls, clock, Default::default(), |mut view| {
