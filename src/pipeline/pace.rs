@@ -70,7 +70,9 @@ mod tests {
     fn what_was_missed_is_not_made_up_for() {
         let gap = (0..10).chain(5000..5100).map(|time| time * 10);
         let late: Vec<u64> = passed(gap, 10.0).into_iter().filter(|&time| time >= 50_000).collect();
-        assert!(late.len() <= 10, "{late:?}");
+        // The first may be the fifth of an interval early that any may be.
+        assert!(late.windows(2).all(|pair| pair[1] - pair[0] >= 80), "{late:?}");
+        assert!(late.len() >= 10, "{late:?}");
     }
 
     #[test]

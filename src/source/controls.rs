@@ -109,7 +109,8 @@ impl ControlInfo {
             }
             ControlKind::Number => {
                 let value = text.parse().ok().filter(|value| (self.minimum..=self.maximum).contains(value))?;
-                (value.checked_sub(self.minimum)? % self.step.max(1) == 0).then_some(value)
+                let above = i128::from(value) - i128::from(self.minimum);
+                (above % i128::from(self.step.max(1)) == 0).then_some(value)
             }
         }
     }
