@@ -2,6 +2,8 @@
 
 use super::model::{ModelArgs, explainer};
 use super::record::RecordArgs;
+#[cfg(feature = "serve")]
+use super::serve::ServeArgs;
 use super::view::ViewArgs;
 use super::{FAILURE, SUCCESS, print_stages, say};
 use crate::cam::methods;
@@ -80,6 +82,9 @@ pub struct Live {
     every: Duration,
     #[command(flatten)]
     recording: RecordArgs,
+    #[cfg(feature = "serve")]
+    #[command(flatten)]
+    serving: ServeArgs,
     /// Print the times of the stages at the end
     #[arg(long)]
     stats: bool,
@@ -113,6 +118,8 @@ impl Live {
         let destination = self.recording.destination()?;
         let source = source::open(&spec, &request, clock.clone(), shutdown.clone())?;
         let named = self.source.clone().unwrap_or_else(|| source.name());
+        #[cfg(feature = "serve")]
+        let server = self.serving.bind(&destination, &self.snapshots)?;
         let engines = self.model.engines()?;
         let selector = self.view.selector(&engines[0].info)?;
         let locked = selector.locked();
@@ -123,12 +130,18 @@ impl Live {
         let facts = self.model.facts(&explainer)?;
         let recordings = self.recording.plan(destination, named, self.view.rotate, facts);
         let limits = Limits { video: self.max_fps, inference: self.max_inference_fps };
-        let controls = Controls { method, locked, frozen: None, limits };
-        let screen = Screen::new(&info, self.settings(coinciding, start, recordings));
+        let controls = Controls { method, locked, frozen: None, limits, layer: None };
+        #[cfg(feature = "serve")]
+        let (explainer, serving) = self.serving.start(server, &self.model, explainer)?;
+        #[cfg(not(feature = "serve"))]
+        let serving = None;
+        self.say_what_is_seen();
+        let settings = Settings { serving, ..self.settings(coinciding, start, recordings) };
+        let screen = Screen::new(info.clone(), settings);
         let mut whole = true;
         let stages = live::run(source, explainer, controls, clock, shutdown, |view| {
             whole = match self.headless {
-                true => self.headless(view, &info, screen)?,
+                true => self.headless(view, info, screen)?,
                 false => screen.run(view, "gradcam")?,
             };
             Ok(())
@@ -161,21 +174,52 @@ impl Live {
         let rule = Rule { min_probability: self.min_probability, every: self.every };
         let watch = (!self.snapshot_on.is_empty()).then_some(rule);
         let recording = self.recording.record.is_some();
-        Settings { look, sync, snapshots, heat_share, watch, coinciding, start, recordings, recording, say }
+        Settings {
+            look,
+            sync,
+            snapshots,
+            heat_share,
+            watch,
+            coinciding,
+            start,
+            recordings,
+            recording,
+            serving: None,
+            say,
+        }
+    }
+
+    /// Whether there is a view without a window: to a recording, to browsers, or to snapshots.
+    fn is_viewed(&self) -> bool {
+        #[cfg(feature = "serve")]
+        if self.serving.serve.is_some() {
+            return true;
+        }
+        self.recording.record.is_some() || !self.snapshot_on.is_empty()
+    }
+
+    fn say_what_is_seen(&self) {
+        if self.headless && !self.json && !self.is_viewed() {
+            let browser = if cfg!(feature = "serve") { "--serve shows the view in a browser, " } else { "" };
+            say(&format!(
+                "gradcam: nothing will be seen but these lines: {browser}--record OUT records it, \
+                 --json prints numbers"
+            ));
+        }
     }
 
     /// Returns whether all recordings are whole.
-    fn headless(&self, mut view: View, info: &Info, mut screen: Screen) -> anyhow::Result<bool> {
-        let recording = self.recording.record.is_some();
+    fn headless(&self, mut view: View, mut info: Info, mut screen: Screen) -> anyhow::Result<bool> {
+        let viewed = self.is_viewed();
         screen.begin()?;
         let mut explained = 0;
         let mut network = Rate::default();
         let mut said = view.now();
         while !view.ended() && self.frames.is_none_or(|frames| explained < frames) {
-            // With a recording it is the frames that set the pace.
-            let patience = if recording { Duration::ZERO } else { Duration::from_millis(100) };
+            // Where the frames are seen it is they that set the pace.
+            let patience = if viewed { Duration::ZERO } else { Duration::from_millis(100) };
             let result = view.explained(patience);
-            if recording {
+            if viewed {
                 screen.step(&mut view, Duration::from_millis(20));
             }
             let Some(result) = result else { continue };
@@ -185,7 +229,8 @@ impl Live {
             if self.json {
                 let mut times = TimesReport::default();
                 result.times.iter().for_each(|(stage, duration)| times.add(*stage, *duration));
-                let report = Report::new(&view.capture().source, info, &result.map, self.view.heat_share, times);
+                info.layer.wire.clone_from(&result.layer.wire);
+                let report = Report::new(&view.capture().source, &info, &result.map, self.view.heat_share, times);
                 let out = &mut std::io::stdout().lock();
                 serde_json::to_writer(&mut *out, &report.of_frame(&result.map))?;
                 writeln!(out)?;
@@ -195,7 +240,7 @@ impl Live {
                 let (network, camera) = (network.per_second(now), view.camera_fps());
                 say(&format!("{target} {score:.2}, network {network:.1} fps, camera {camera:.1} fps"));
             }
-            if recording || !self.snapshot_on.is_empty() {
+            if viewed {
                 screen.take(result, &view);
             }
         }

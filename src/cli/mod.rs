@@ -2,6 +2,7 @@
 
 mod bench;
 mod completions;
+mod cores;
 mod devices;
 mod explain;
 mod film;
@@ -12,6 +13,8 @@ mod memory;
 mod model;
 mod record;
 mod replay;
+#[cfg(feature = "serve")]
+mod serve;
 mod view;
 
 use crate::error::Error;

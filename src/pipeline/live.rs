@@ -1,6 +1,6 @@
 //! One live run: capture and inference on threads of their own, the view on the caller's.
 
-use super::explainer::{Explainer, Times};
+use super::explainer::{AtLayer, Explainer, Times};
 use super::latest::{Latest, Next};
 use super::pace::Pace;
 use super::stats::{Rate, Stage, Stages, Stats};
@@ -30,6 +30,8 @@ pub struct Explained {
     pub frame: Arc<Frame>,
     pub map: HeatMap,
     pub times: Times,
+    /// Where it was explained.
+    pub layer: Arc<AtLayer>,
     /// The classes that the explainer looks for.
     pub found: Vec<Ranked>,
 }
@@ -42,6 +44,8 @@ pub struct Controls {
     pub locked: Option<Target>,
     /// The frame that is explained again and again instead of the newest.
     pub frozen: Option<Arc<Frame>>,
+    /// The layer that is moved to, by a name that the explainer's loader knows; none where it stays as it was at the start.
+    pub layer: Option<String>,
     pub limits: Limits,
 }
 
@@ -83,6 +87,8 @@ struct Shared {
     controls: Mutex<(u64, Controls)>,
     capture: Mutex<Capture>,
     stats: Mutex<(Stats, Rate)>,
+    /// Why the layer that was asked for last could not be loaded.
+    not_loaded: Mutex<Option<String>>,
     /// Turns of the inference, with a frame or without.
     turns: AtomicU64,
     clock: Arc<dyn Clock>,
@@ -112,6 +118,7 @@ pub fn run(
         controls: Mutex::new((0, controls)),
         capture: Mutex::new(Capture { source: source.name(), ..Capture::default() }),
         stats: Mutex::default(),
+        not_loaded: Mutex::default(),
         turns: AtomicU64::new(0),
         clock,
         shutdown,
@@ -238,6 +245,7 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
     });
     let mut seen = 0;
     let mut obeyed = None;
+    let (mut layer, mut at) = (None, Arc::new(explainer.at_layer()));
     let mut pace = Pace::default();
     while !shared.shutdown.requested() {
         shared.turns.fetch_add(1, Ordering::Relaxed);
@@ -245,6 +253,17 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
         let changed = obeyed != Some(revision);
         if changed && explainer.selector.locked() != controls.locked {
             explainer.selector.lock(controls.locked);
+        }
+        if changed && layer != controls.layer {
+            let name = controls.layer.as_deref().unwrap_or_default();
+            match explainer.move_to(name) {
+                Ok(()) => (layer, at) = (controls.layer, Arc::new(explainer.at_layer())),
+                Err(error) => {
+                    *lock(&shared.not_loaded) = Some(error.to_string());
+                    // The view is told, and what it asked for is taken back.
+                    lock(&shared.controls).1.layer.clone_from(&layer);
+                }
+            }
         }
         let frame = match &controls.frozen {
             Some(frame) if changed => Arc::clone(frame),
@@ -275,8 +294,11 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
         let mut stats = lock(&shared.stats);
         times.iter().for_each(|(stage, duration)| stats.0.record(*stage, *duration));
         drop(stats);
-        let found = explainer.found().to_vec();
-        if explained.send(Explained { frame: Arc::clone(&frame), map: map.clone(), times, found }).is_err() {
+        let told = |frame: &Arc<Frame>, map, found: &[Ranked]| {
+            let (frame, layer) = (Arc::clone(frame), Arc::clone(&at));
+            Explained { frame, map, times, layer, found: found.to_vec() }
+        };
+        if explained.send(told(&frame, map.clone(), explainer.found())).is_err() {
             break;
         }
         if controls.frozen.is_none() {
@@ -285,9 +307,7 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
         // The drop test takes nine forward passes: the map does not wait for it, and other wishes do not either.
         let unchanged = || lock(&shared.controls).0 == revision && !shared.shutdown.requested();
         map.drop_test = explainer.drop_test(&map, unchanged)?;
-        if map.drop_test.is_some()
-            && explained.send(Explained { frame, map, times, found: explainer.found().to_vec() }).is_err()
-        {
+        if map.drop_test.is_some() && explained.send(told(&frame, map, explainer.found())).is_err() {
             break;
         }
     }
@@ -323,6 +343,16 @@ impl View<'_> {
 
     pub fn controls(&self) -> Controls {
         lock(&self.shared.controls).1.clone()
+    }
+
+    /// Why the layer that was asked for last could not be loaded; said once.
+    pub fn not_loaded(&self) -> Option<String> {
+        lock(&self.shared.not_loaded).take()
+    }
+
+    /// How many frames have come.
+    pub fn frames(&self) -> u64 {
+        self.seen
     }
 
     pub fn capture(&self) -> Capture {

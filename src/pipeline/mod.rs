@@ -8,5 +8,7 @@ pub mod pace;
 pub mod recorder;
 pub mod report;
 pub mod screen;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod stats;
 pub mod watch;

@@ -22,7 +22,7 @@ const ORDER: [&str; 15] = [
     "cli",
 ];
 /// What only these modules (or files) may know.
-const KNOWN_IN: [(&str, &[&str]); 7] = [
+const KNOWN_IN: [(&str, &[&str]); 11] = [
     ("tract_onnx::pb", &["onnx"]),
     ("tract_onnx::prelude", &["engine", "model"]),
     ("nokhwa", &["source/camera.rs"]),
@@ -30,6 +30,10 @@ const KNOWN_IN: [(&str, &[&str]); 7] = [
     ("openh264", &["sink/record/encoder.rs"]),
     ("prost", &["onnx"]),
     ("sd_notify", &["service.rs"]),
+    ("axum", &["sink/http"]),
+    ("hyper", &["sink/http"]),
+    ("tokio", &["sink/http"]),
+    ("jpeg_encoder", &["sink/http/encode.rs"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -48,7 +48,7 @@ fn limited(
     view: impl FnOnce(View) -> anyhow::Result<()>,
 ) -> anyhow::Result<Stages> {
     let source = Box::new(Scripted { next: 0, script });
-    let controls = Controls { method: &GradCam, locked: None, frozen: None, limits };
+    let controls = Controls { method: &GradCam, locked: None, frozen: None, limits, layer: None };
     run(source, explainer().following(), controls, Arc::new(SystemClock::new()), Shutdown::new(), view)
 }
 
