@@ -5,10 +5,12 @@ mod left_constant;
 mod plan;
 mod profile;
 mod properties;
+mod threads;
 mod verify;
 
 use crate::error::{Error, Result};
 use crate::frame::Geometry;
+use crate::kernels::Isa;
 use crate::model::{Info, Model};
 use crate::onnx::{Graph, TARGET};
 use crate::preprocess::Input;
@@ -18,7 +20,7 @@ use ndarray::{Array1, ArrayView1, ArrayView3, Axis, Ix2, Ix4};
 use plan::Plan;
 pub use profile::Timed;
 pub use properties::Properties;
-use tract_linalg::multithread::Executor;
+use threads::Threads;
 use tract_onnx::prelude::*;
 
 /// What runs the convolutions.
@@ -136,9 +138,20 @@ impl Engine {
     /// # Errors
     /// The same.
     pub fn with_backend(model: &Model, threads: usize, backend: Backend) -> Result<Engine> {
-        let executor = if threads > 1 { Executor::multithread(threads) } else { Executor::SingleThread };
+        Engine::with_threads(model, Threads::new(threads, Isa::best()), backend)
+    }
+
+    /// [`Engine::new`] with no more than some of the machine's instructions.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn with_instructions(model: &Model, threads: usize, isa: Isa) -> Result<Engine> {
+        Engine::with_threads(model, Threads::new(threads, isa), Backend::Fused)
+    }
+
+    fn with_threads(model: &Model, threads: Threads, backend: Backend) -> Result<Engine> {
         let parts = &model.parts;
-        let plan = |graph: &Graph| Plan::new(graph, backend, &executor);
+        let plan = |graph: &Graph| Plan::new(graph, backend, &threads);
         let mut head = plan(&parts.head)?;
         let mut stored_head_error = None;
         if let Some(stored) = &model.stored_head {

@@ -3,6 +3,7 @@
 use super::Backend;
 use super::fused::{self, Fusion};
 use super::left_constant;
+use super::threads::Threads;
 use crate::error::{Error, Result, guarded};
 use crate::onnx::{Graph, to_proto};
 use tract_linalg::multithread::{Executor, multithread_tract_scope};
@@ -12,6 +13,7 @@ use tract_onnx::tract_core::plan::SimpleState;
 /// A compiled graph with its working state.
 pub(super) struct Plan {
     pub(super) state: SimpleState<TypedFact, Box<dyn TypedOp>>,
+    /// For what tract runs itself.
     executor: Executor,
     pub(super) file: String,
     /// Which of its nodes are fused; nothing where none should be.
@@ -19,22 +21,26 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Compiles `graph`, whose inputs have fixed shapes, for the threads of `executor`.
-    pub fn new(graph: &Graph, backend: Backend, executor: &Executor) -> Result<Plan> {
+    /// Compiles `graph`, whose inputs have fixed shapes, for some threads.
+    pub fn new(graph: &Graph, backend: Backend, threads: &Threads) -> Result<Plan> {
         let compile = || -> TractResult<_> {
             // The file's form of the weights is gone before the next one is made.
             let parsed = tract_onnx::onnx().model_for_proto_model(&to_proto(graph))?;
             let mut model = parsed.into_typed()?;
             left_constant::rewrite(&mut model)?;
             let (model, fusion) = match backend {
-                Backend::Fused => fused::fuse(model, executor).map(|(model, fusion)| (model, Some(fusion)))?,
+                Backend::Fused => {
+                    fused::fuse(model, threads.isa, threads.crew()).map(|(model, fusion)| (model, Some(fusion)))?
+                }
                 Backend::Tract => (model, None),
             };
             Ok((model.into_optimized()?.into_runnable()?.spawn()?, fusion))
         };
         let (state, fusion) = guarded(compile)
             .map_err(|reason| Error::model(&graph.file, format!("the inference engine cannot run it: {reason}")))?;
-        Ok(Plan { state, executor: executor.clone(), file: graph.file.clone(), fusion })
+        let left = fusion.as_ref().is_none_or(|fusion| !fusion.others.is_empty());
+        let executor = if left { threads.pool() } else { Executor::SingleThread };
+        Ok(Plan { state, executor, file: graph.file.clone(), fusion })
     }
 
     /// Runs the graph on inputs in the order of its ports.

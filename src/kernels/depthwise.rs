@@ -1,7 +1,7 @@
 //! Depthwise convolutions over channels-last feature maps: each channel by itself, a vector of channels at a time.
 
 use super::arena::{Aligned, Arena, behind};
-use super::finish::{Block, Finish, finish};
+use super::finish::{Activation, Block, Finish, finish};
 use super::simd::Simd;
 use super::{Isa, dispatch};
 use std::ops::Range;
@@ -88,6 +88,8 @@ pub fn depthwise(isa: Isa, arena: &Arena, depthwise: &Depthwise) {
     if let Some((residuals, step)) = depthwise.residuals {
         assert_eq!(residuals.len(), rows, "one residual for each row");
         residuals.iter().for_each(|residual| _ = arena.at(*residual, (pixels - 1) * step + width));
+    } else {
+        assert_eq!(depthwise.finish.last, Activation::None, "nothing follows where nothing is added");
     }
     dispatch!(isa, rows_of(arena: &Arena = arena, depthwise: &Depthwise<'_> = depthwise));
 }

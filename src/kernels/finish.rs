@@ -48,7 +48,7 @@ impl Activation {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Finish {
     pub activation: Activation,
-    /// After the residual was added.
+    /// After the residual was added; none where there is none.
     pub last: Activation,
 }
 

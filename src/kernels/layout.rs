@@ -1,6 +1,6 @@
 //! Between feature maps channels-first `[C, H, W]`, as tract holds them, and rows of pixels in the arena.
 
-use super::arena::Arena;
+use super::arena::{Arena, behind};
 
 /// Cells that are moved together, so that the lines they are written to stay in the cache.
 const BLOCK: usize = 16;
@@ -19,9 +19,10 @@ pub fn row_from_maps(arena: &Arena, maps: &[f32], channels: usize, [row, width]:
         for channel in 0..channels {
             let start = channel * plane + row * width;
             let cells = &maps[start + first..start + (first + BLOCK).min(width)];
+            let to = first * step + channel;
             for (pixel, value) in cells.iter().enumerate() {
                 // SAFETY: `at` checked all channels of all pixels.
-                unsafe { *base.add((first + pixel) * step + channel) = *value };
+                unsafe { *base.add(behind(to, pixel, step)) = *value };
             }
         }
     }
@@ -36,12 +37,14 @@ pub fn row_to_maps(arena: &Arena, at: usize, step: usize, maps: &mut [f32], chan
         return;
     }
     let plane = maps.len() / channels;
+    assert!((row + 1) * width <= plane, "a row of the maps");
     let base = arena.at(at, (width - 1) * step + channels);
     for first in (0..channels).step_by(BLOCK) {
         for pixel in 0..width {
+            let (from, to) = (pixel * step, row * width + pixel);
             for channel in first..(first + BLOCK).min(channels) {
-                // SAFETY: `at` checked all channels of all pixels.
-                maps[channel * plane + row * width + pixel] = unsafe { *base.add(pixel * step + channel) };
+                // SAFETY: `at` checked all channels of all pixels, and all planes have this row.
+                unsafe { *maps.as_mut_ptr().add(behind(to, channel, plane)) = *base.add(behind(from, channel, 1)) };
             }
         }
     }

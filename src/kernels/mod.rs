@@ -20,6 +20,9 @@ pub mod upsample;
 pub mod blend;
 pub mod yuv420;
 
+#[cfg(test)]
+mod tests;
+
 use simd::Simd;
 
 /// The instructions a kernel may use. A value other than [`Isa::SCALAR`] exists only on a machine that has them.

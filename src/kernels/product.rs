@@ -5,7 +5,7 @@
 //! read where they lie: nothing is copied together (no im2col).
 
 use super::arena::{Aligned, Arena, behind};
-use super::finish::{Block, Finish, finish};
+use super::finish::{Activation, Block, Finish, finish};
 use super::simd::{Simd, add_product};
 use super::{Isa, dispatch};
 use std::ops::Range;
@@ -96,6 +96,8 @@ pub fn product(isa: Isa, arena: &Arena, product: &Product) {
     if let Some((residuals, step)) = product.residuals {
         assert_eq!(residuals.len(), rows, "one residual for each row");
         residuals.iter().for_each(|residual| _ = arena.at(*residual, (pixels - 1) * step + width));
+    } else {
+        assert_eq!(product.finish.last, Activation::None, "nothing follows where nothing is added");
     }
     dispatch!(isa, rows_of(arena: &Arena = arena, product: &Product<'_> = product, taps: usize = taps));
 }
@@ -107,10 +109,13 @@ unsafe fn rows_of<S: Simd>(arena: &Arena, product: &Product, taps: usize) {
     for panel in product.panels.clone() {
         let vectors = (weights.vectors - panel * WIDE).min(WIDE);
         let start = panel * WIDE * S::LANES;
+        let mut tiles = 0..WIDE;
         for (row, output) in product.outputs.iter().enumerate() {
             let taps = &product.taps[row * taps..(row + 1) * taps];
             let mut pixel = 0;
             while pixel < product.pixels {
+                // The first tiles of a panel fetch the weights of the next one while they compute.
+                let half = if panel + 1 < weights.panels() && product.pixels > WIDE { tiles.next() } else { None };
                 let pixels = even_share(product.pixels - pixel, S::PIXELS);
                 // SAFETY: `product` checked that every pixel of every row lies in the arena, for all panels, and that
                 // the weights have the size that the panels say.
@@ -122,6 +127,12 @@ unsafe fn rows_of<S: Simd>(arena: &Arena, product: &Product, taps: usize) {
                         step: product.step,
                         run: product.run,
                         weights: weights.weights.as_ptr().add(start * weights.depth),
+                        ahead: weights
+                            .weights
+                            .as_ptr()
+                            .wrapping_add((start + vectors * S::LANES) * weights.depth)
+                            .wrapping_add(half.unwrap_or(0) * S::LANES * weights.depth),
+                        fetches: half.is_some(),
                         bias: weights.bias.as_ptr().add(start),
                         to: base.add(output + pixel * product.output_step + start),
                         output_step: product.output_step,
@@ -159,6 +170,9 @@ struct Tile<'a> {
     step: usize,
     run: usize,
     weights: *const f32,
+    /// What is fetched, a vector for each factor.
+    ahead: *const f32,
+    fetches: bool,
     bias: *const f32,
     to: *mut f32,
     output_step: usize,
@@ -193,9 +207,14 @@ impl Tile<'_> {
                 std::array::from_fn(|vector| S::load(self.bias.add(behind(0, vector, S::LANES))));
             let mut sums = [bias; PIXELS];
             let mut weights = self.weights;
+            let mut ahead = self.ahead;
             for tap in self.taps {
                 let factors = self.base.add(tap + self.from);
                 for group in 0..self.run / S::FACTORS {
+                    if self.fetches {
+                        S::prefetch(ahead);
+                        ahead = ahead.wrapping_add(S::FACTORS * S::LANES);
+                    }
                     S::add_products(&mut sums, factors.add(behind(0, group, S::FACTORS)), self.step, weights);
                     weights = weights.add(S::FACTORS * VECTORS * S::LANES);
                 }

@@ -32,6 +32,10 @@ pub trait Simd: Copy + 'static {
     /// 2^a for integers a from −126 to 127.
     unsafe fn power_of_two(a: Self::Vector) -> Self::Vector;
 
+    /// Says that what lies there is soon needed; it may lie anywhere. Where the set cannot say it, nothing.
+    #[inline(always)]
+    unsafe fn prefetch(_at: *const f32) {}
+
     /// Adds to each pixel's sums the products of [`Simd::FACTORS`] of its factors with their rows of weights, in this
     /// order. A row has `VECTORS` vectors; from one pixel's factors to the next pixel's it is `step` floats.
     #[inline(always)]
@@ -221,6 +225,11 @@ mod x86 {
                 #[inline(always)]
                 unsafe fn power_of_two($power_of: $vector) -> $vector {
                     unsafe { $power }
+                }
+
+                #[inline(always)]
+                unsafe fn prefetch(at: *const f32) {
+                    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
                 }
             }
         };

@@ -16,6 +16,8 @@ mod geometry;
 mod golden;
 mod gradients;
 mod honesty;
+#[cfg(feature = "serve")]
+mod http;
 mod layers;
 mod methods;
 mod module_order;

@@ -11,6 +11,9 @@ mod absorb;
 mod cache;
 mod chain;
 mod constants;
+#[cfg(test)]
+mod counting;
+mod crew;
 mod load;
 mod lower;
 mod memory;
@@ -18,6 +21,7 @@ mod merge;
 #[cfg(test)]
 mod naive;
 mod op;
+mod price;
 mod program;
 mod region;
 mod run;
@@ -27,12 +31,14 @@ mod schedules;
 #[cfg(test)]
 mod tests;
 
+use crate::kernels::Isa;
 use constants::Constants;
+pub(super) use crew::Crew;
 pub(super) use op::FusedRegion;
 use run::Runner;
 use serde::Serialize;
 use std::collections::HashMap;
-use tract_linalg::multithread::Executor;
+use std::sync::Arc;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::InletId;
 
@@ -54,7 +60,7 @@ pub struct Unfused {
 }
 
 /// Replaces the regions of a model that was not decluttered yet: later, 1×1 convolutions are products over other axes.
-pub(super) fn fuse(mut model: TypedModel, executor: &Executor) -> TractResult<(TypedModel, Fusion)> {
+pub(super) fn fuse(mut model: TypedModel, isa: Isa, crew: &Arc<Crew>) -> TractResult<(TypedModel, Fusion)> {
     model.compact()?;
     let constants = Constants::of(&model)?;
     let (regions, others) = region::find(&model, &constants)?;
@@ -76,7 +82,7 @@ pub(super) fn fuse(mut model: TypedModel, executor: &Executor) -> TractResult<(T
     for region in regions {
         let outputs: TVec<TypedFact> =
             region.outputs.iter().map(|outlet| Ok(model.outlet_fact(*outlet)?.clone())).collect::<TractResult<_>>()?;
-        let op = FusedRegion { runner: Runner::new(region.program, executor), outputs: outputs.clone() };
+        let op = FusedRegion { runner: Runner::new(region.program, isa, crew), outputs: outputs.clone() };
         let name = model.unique_name("fused").into_owned();
         let node = model.add_node(name, op, outputs)?;
         for (slot, input) in region.inputs.iter().enumerate() {

@@ -1,7 +1,9 @@
 //! Runs schedules.
 
 use super::cache::second_level;
+use super::crew::{Crew, Meeting, Work};
 use super::load::{Kernel, Loaded};
+use super::price::Prices;
 use super::program::Program;
 use super::schedule::{Call, Machine, Schedule};
 use crate::kernels::Isa;
@@ -11,69 +13,133 @@ use crate::kernels::elements::{Factors, Target, Windows, mean, pool, scale};
 use crate::kernels::layout::{clear, copy_channels, row_from_maps, row_to_maps};
 use crate::kernels::product::{Product, product};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tract_linalg::multithread::Executor;
 
 /// Runs one program.
 pub(super) struct Runner {
+    run: Arc<Run>,
+    /// None for what one thread does alone.
+    crew: Option<Arc<Crew>>,
+}
+
+/// What all threads see of a program that runs.
+struct Run {
     schedule: Arc<Schedule>,
     arena: Arena,
-    executor: Executor,
+    meeting: Meeting,
 }
 
 impl Runner {
-    pub fn new(program: Program, executor: &Executor) -> Runner {
-        let threads = if let Executor::MultiThread(pool) = executor { pool.current_num_threads() } else { 1 };
-        Runner::on(program, Machine { isa: Isa::best(), threads, cache: second_level() / size_of::<f32>() }, executor)
+    pub fn new(program: Program, isa: Isa, crew: &Arc<Crew>) -> Runner {
+        let cache = second_level() / size_of::<f32>();
+        Runner::on(program, Machine { isa, threads: crew.threads(), cache, prices: Prices::USUAL }, crew)
     }
 
-    /// For as many threads as the executor has.
-    pub fn on(program: Program, machine: Machine, executor: &Executor) -> Runner {
+    /// The machine has as many threads as the crew.
+    pub fn on(program: Program, machine: Machine, crew: &Arc<Crew>) -> Runner {
         let schedule = Schedule::new(program, machine);
-        Runner { arena: Arena::new(schedule.floats), schedule: Arc::new(schedule), executor: executor.clone() }
+        let crew = schedule.shared().then(|| crew.clone());
+        Runner::of(Arc::new(schedule), crew)
+    }
+
+    fn of(schedule: Arc<Schedule>, crew: Option<Arc<Crew>>) -> Runner {
+        let meeting = Meeting::new(crew.as_ref().map_or(1, |crew| crew.threads()));
+        Runner { run: Arc::new(Run { arena: Arena::new(schedule.floats), schedule, meeting }), crew }
     }
 
     /// Inputs and outputs `[channels, height, width]`, in the program's order.
     ///
     /// # Panics
-    /// Where one has another size than the program says.
+    /// Where one has another size than the program says, and where a thread failed.
     pub fn run(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) {
-        self.read(inputs);
-        let (schedule, arena) = (&*self.schedule, &self.arena);
-        match &self.executor {
-            Executor::MultiThread(pool) => {
-                let meeting = Meeting { threads: pool.current_num_threads(), ..Meeting::default() };
-                pool.broadcast(|context| {
-                    let _broken = Leaving(&meeting);
-                    for (at, stage) in schedule.stages.iter().enumerate() {
-                        stage
-                            .get(context.index())
-                            .into_iter()
-                            .flatten()
-                            .for_each(|call| execute(schedule, arena, call));
-                        if !meeting.wait(at) {
-                            return;
-                        }
-                    }
-                });
+        match &self.crew {
+            Some(crew) => {
+                self.run.meeting.begin();
+                // They wake up while the inputs are read, and wait for that at the first meeting.
+                crew.call(&self.run);
+                let _leaving = self.run.meeting.leaving();
+                self.run.read(inputs);
+                assert!(self.run.stages(0), "a thread of the network failed");
             }
-            _ => schedule.stages.iter().flatten().flatten().for_each(|call| execute(schedule, arena, call)),
+            None => {
+                self.run.read(inputs);
+                self.run.all().for_each(|call| self.run.execute(call));
+            }
         }
-        self.write(outputs);
+        self.run.write(outputs);
     }
 
     /// The steps' names, in running order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.schedule.steps.iter().map(|step| step.name.as_str())
+        self.run.schedule.steps.iter().map(|step| step.name.as_str())
     }
 
     /// Whether the other is a clone of this one.
     pub fn same(&self, other: &Runner) -> bool {
-        Arc::ptr_eq(&self.schedule, &other.schedule)
+        Arc::ptr_eq(&self.run.schedule, &other.run.schedule)
     }
 
-    fn read(&mut self, inputs: &[&[f32]]) {
+    /// Runs on one thread, and tells what each step took, the bands of one taken together; and what is done between the
+    /// steps.
+    pub fn profile(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Vec<StepTime> {
+        let timed = |name: &str, work: &'static str, multiply_adds: u64| StepTime {
+            name: name.to_owned(),
+            work,
+            multiply_adds,
+            took: Duration::ZERO,
+        };
+        let run = &*self.run;
+        let steps = run.schedule.steps.iter();
+        let mut times: Vec<StepTime> = steps.map(|step| timed(&step.name, step.work, step.multiply_adds)).collect();
+        times.push(timed("channels first to last and back, margins", "Layout", 0));
+        let between = times.len() - 1;
+        let mut last = Instant::now();
+        let mut lap = |at: usize| {
+            let now = Instant::now();
+            times[at].took += now - std::mem::replace(&mut last, now);
+        };
+        run.read(inputs);
+        lap(between);
+        for call in run.all() {
+            run.execute(call);
+            lap(if let Call::Rows { step, .. } = call { *step } else { between });
+        }
+        run.write(outputs);
+        lap(between);
+        times
+    }
+}
+
+/// What one step took.
+pub(in crate::engine) struct StepTime {
+    pub name: String,
+    pub work: &'static str,
+    pub multiply_adds: u64,
+    pub took: Duration,
+}
+
+impl Clone for Runner {
+    fn clone(&self) -> Runner {
+        Runner::of(self.run.schedule.clone(), self.crew.clone())
+    }
+}
+
+impl std::fmt::Debug for Runner {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let Schedule { stages, floats, .. } = &*self.run.schedule;
+        write!(f, "Runner({} stages, {floats} floats)", stages.len())
+    }
+}
+
+impl Work for Run {
+    fn share(&self, member: usize) {
+        let _leaving = self.meeting.leaving();
+        self.stages(member);
+    }
+}
+
+impl Run {
+    fn read(&self, inputs: &[&[f32]]) {
         for (maps, input) in self.schedule.inputs.iter().zip(inputs) {
             for y in 0..maps.shape.height {
                 let row = [y, maps.shape.width];
@@ -91,96 +157,21 @@ impl Runner {
         }
     }
 
-    /// Runs on one thread, and tells what each step took, the bands of one taken together; and what is done between the
-    /// steps.
-    pub fn profile(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Vec<StepTime> {
-        let timed = |name: &str, work: &'static str, multiply_adds: u64| StepTime {
-            name: name.to_owned(),
-            work,
-            multiply_adds,
-            took: Duration::ZERO,
-        };
-        let steps = self.schedule.steps.iter();
-        let mut times: Vec<StepTime> = steps.map(|step| timed(&step.name, step.work, step.multiply_adds)).collect();
-        times.push(timed("channels first to last and back, margins", "Layout", 0));
-        let between = times.len() - 1;
-        let mut last = Instant::now();
-        let mut lap = |at: usize| {
-            let now = Instant::now();
-            times[at].took += now - std::mem::replace(&mut last, now);
-        };
-        self.read(inputs);
-        lap(between);
-        for call in self.schedule.stages.iter().flatten().flatten() {
-            execute(&self.schedule, &self.arena, call);
-            lap(if let Call::Rows { step, .. } = call { *step } else { between });
-        }
-        self.write(outputs);
-        lap(between);
-        times
+    /// All calls, in an order in which one thread can do them.
+    fn all(&self) -> impl Iterator<Item = &Call> {
+        self.schedule.stages.iter().flatten().flatten()
     }
-}
 
-/// What one step took.
-pub(in crate::engine) struct StepTime {
-    pub name: String,
-    pub work: &'static str,
-    pub multiply_adds: u64,
-    pub took: Duration,
-}
-
-impl Clone for Runner {
-    fn clone(&self) -> Runner {
-        Runner {
-            schedule: self.schedule.clone(),
-            arena: Arena::new(self.schedule.floats),
-            executor: self.executor.clone(),
-        }
+    fn execute(&self, call: &Call) {
+        execute(&self.schedule, &self.arena, call);
     }
-}
 
-impl std::fmt::Debug for Runner {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        write!(f, "Runner({} stages, {} floats)", self.schedule.stages.len(), self.schedule.floats)
-    }
-}
-
-/// Looks at others before a thread lets them have its core.
-const PATIENCE: usize = 300;
-
-/// Where threads wait for each other between stages.
-#[derive(Default)]
-struct Meeting {
-    threads: usize,
-    arrived: AtomicUsize,
-    broken: AtomicBool,
-}
-
-impl Meeting {
-    /// Waits until all are through with a stage; false if one never will be.
-    fn wait(&self, stage: usize) -> bool {
-        let all = (stage + 1) * self.threads;
-        self.arrived.fetch_add(1, Ordering::AcqRel);
-        let mut looks = 0;
-        while self.arrived.load(Ordering::Acquire) < all {
-            if self.broken.load(Ordering::Relaxed) {
-                return false;
-            }
-            looks += 1;
-            if looks < PATIENCE { std::hint::spin_loop() } else { std::thread::yield_now() }
-        }
-        true
-    }
-}
-
-/// Tells the others when a thread panics.
-struct Leaving<'a>(&'a Meeting);
-
-impl Drop for Leaving<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.broken.store(true, Ordering::Relaxed);
-        }
+    /// One thread's share of all stages; false where another thread failed.
+    fn stages(&self, member: usize) -> bool {
+        self.schedule.stages.iter().enumerate().all(|(at, stage)| {
+            stage.get(member).into_iter().flatten().for_each(|call| self.execute(call));
+            self.meeting.wait(at)
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use super::chain::{Band, bands, groups, held, streamed};
 use super::load::{Kernel, Loaded};
 use super::memory::{Buffer, Maps, place};
 use super::merge::reads;
+use super::price::{self, Prices};
 use super::program::{Program, Step, Value, Window, Work};
 use crate::kernels::Isa;
 use std::ops::Range;
@@ -15,6 +16,7 @@ pub(super) struct Machine {
     pub threads: usize,
     /// Floats in the second-level cache.
     pub cache: usize,
+    pub prices: Prices,
 }
 
 pub(super) struct Schedule {
@@ -54,7 +56,7 @@ pub(super) enum Call {
 
 impl Schedule {
     pub fn new(mut program: Program, machine: Machine) -> Schedule {
-        let Machine { isa, threads, cache } = machine;
+        let Machine { isa, threads, cache, prices } = machine;
         let multiply_adds: Vec<u64> = program.steps.iter().map(|step| program.multiply_adds(step)).collect();
         let Program { values, steps, .. } = &mut program;
         // Weights are in memory once: as given, or as loaded.
@@ -63,6 +65,7 @@ impl Schedule {
         let program = &program;
         let groups = groups(program, cache);
         let mut layout = Layout::new(program, isa, groups.len());
+        let threads = if price::pays(program, &groups, isa, threads, prices) { threads } else { 1 };
         let shares: Vec<Vec<Share>> =
             groups.iter().map(|group| layout.shares(group, &steps[group[0]], threads, cache)).collect();
         for (stage, (group, shares)) in groups.iter().zip(&shares).enumerate() {
@@ -93,6 +96,11 @@ impl Schedule {
         let maps = |values: &[Value]| values.iter().map(|value| layout.maps(*value, 0)).collect();
         let (inputs, outputs) = (maps(&program.inputs), maps(&program.outputs));
         Schedule { isa, steps, stages, floats, inputs, outputs }
+    }
+
+    /// Whether there is work for more than one thread.
+    pub fn shared(&self) -> bool {
+        self.stages.iter().any(|stage| stage.len() > 1)
     }
 }
 

@@ -1,13 +1,16 @@
 //! Random programs on every instruction set, with any number of threads and any size of cache, against the plain
 //! interpreter.
 
+use super::counting::allocations;
+use super::crew::Crew;
 use super::naive;
+use super::price::Prices;
 use super::program::{Activation, Program, Shape, Step, Value, Window, Work};
 use super::run::Runner;
 use super::schedule::Machine;
 use crate::kernels::Isa;
 use proptest::prelude::*;
-use tract_linalg::multithread::Executor;
+use std::sync::Arc;
 
 /// A linear congruential generator (Knuth's MMIX constants).
 struct Dice(u64);
@@ -187,15 +190,18 @@ proptest! {
         let mut views: Vec<&mut [f32]> = expected.iter_mut().map(Vec::as_mut_slice).collect();
         naive::Runner::new(&program).run(&inputs, &mut views);
         let threads = 1 + dice.below(3);
-        let executor = if threads > 1 { Executor::multithread(threads) } else { Executor::SingleThread };
+        let crew = Arc::new(Crew::new(threads));
+        // No program is too small to be shared, or some are.
+        let prices = dice.of(&[Prices::NOTHING, Prices { meeting: 100, call: 100 }]);
         for isa in Isa::all() {
             let cache = dice.of(&[100, 3_000, 30_000, 1_000_000]);
-            let mut runner = Runner::on(program.clone(), Machine { isa: *isa, threads, cache }, &executor);
+            let mut runner = Runner::on(program.clone(), Machine { isa: *isa, threads, cache, prices }, &crew);
             // The second run finds the memory as the first left it.
             for run in 0..2 {
                 let mut found = room();
                 let mut views: Vec<&mut [f32]> = found.iter_mut().map(Vec::as_mut_slice).collect();
-                runner.run(&inputs, &mut views);
+                let allocated = allocations(|| runner.run(&inputs, &mut views));
+                prop_assert_eq!(allocated, 0, "{}, {} threads", isa, threads);
                 for (found, expected) in std::iter::zip(&found, &expected) {
                     let scale = expected.iter().fold(1.0, |most: f32, number| most.max(number.abs()));
                     let off = std::iter::zip(found, expected).map(|(a, b)| (a - b).abs());
