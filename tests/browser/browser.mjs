@@ -13,7 +13,7 @@ export const SIZES = {
   390: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
 };
 /** How long anything may take; what takes longer does not come. Milliseconds. */
-const PATIENCE = 20000;
+const PATIENCE = 60000;
 
 /** A browser with a profile of its own. */
 export function launch() {
@@ -75,13 +75,15 @@ export async function changed(page, before) {
   }
 }
 
-/** Asserts that axe-core has nothing serious to say of the page as it is, and keeps a picture of it. */
+/** Asserts that axe-core has nothing serious to say of the page as it is and that nothing sticks out of it; keeps a picture. */
 export async function accessible(page, state) {
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(() => globalThis.axe.run());
   const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
   const told = grave.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map(({ target }) => target.join(" ")).join("\n  ")}`);
   assert.deepEqual(told, [], state);
+  const out = await page.evaluate(() => [...document.querySelectorAll("html, .panel")].filter((node) => node.scrollWidth > node.clientWidth).map((node) => node.className || node.tagName));
+  assert.deepEqual(out, [], `${state}: too wide`);
   await photograph(page, state);
 }
 
