@@ -75,13 +75,15 @@ export async function changed(page, before) {
   }
 }
 
-/** Asserts that axe-core has nothing serious to say of the page as it is, and keeps a picture of it. */
+/** Asserts that axe-core has nothing serious to say of the page as it is and that nothing sticks out of it; keeps a picture. */
 export async function accessible(page, state) {
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(() => globalThis.axe.run());
   const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
   const told = grave.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map(({ target }) => target.join(" ")).join("\n  ")}`);
   assert.deepEqual(told, [], state);
+  const out = await page.evaluate(() => [...document.querySelectorAll("html, .panel")].filter((node) => node.scrollWidth > node.clientWidth).map((node) => node.className || node.tagName));
+  assert.deepEqual(out, [], `${state}: too wide`);
   await photograph(page, state);
 }
 

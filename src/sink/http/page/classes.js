@@ -6,6 +6,8 @@ import { at, make, number, write } from "./dom.js";
 /** Below this gate the network recognises nothing (docs/browser.md). */
 const RECOGNISED = 0.1;
 const ROWS = 5;
+/** How long what was asked for may take to be explained. Milliseconds. */
+const PATIENCE = 10000;
 
 const percent = (share) => `${share > 0 && share < 0.01 ? (share * 100).toFixed(1) : Math.round(share * 100)} %`;
 
@@ -14,8 +16,10 @@ export class Classes {
   #send;
   #target = null;
   #locked = false;
+  /** What the user asked for, until a map of it comes: a status tells of the map before it meanwhile. */
+  #asked = null;
 
-  /** `send` changes what the board shows. */
+  /** `send` changes what the board shows, and tells whether it did. */
   constructor(send) {
     this.#send = send;
     for (let rank = 0; rank < ROWS; rank++) this.#rows.push(this.#row());
@@ -30,11 +34,11 @@ export class Classes {
       label: "Rather than",
       placeholder: "nothing: the class by itself",
       clear: "No contrast",
-      choose: (chosen) => this.#target && this.#explain(this.#target.class, chosen),
+      choose: (chosen) => this.#present() !== null && this.#explain(this.#present(), chosen),
     });
     at("follow").addEventListener("change", ({ target }) => {
       if (target.checked) this.#explain(null, null);
-      else if (this.#target) this.#explain(this.#target.class, this.#against());
+      else if (this.#target) this.#explain(this.#target.class, null);
     });
   }
 
@@ -49,14 +53,42 @@ export class Classes {
     return row;
   }
 
+  /** The class that is explained, or will be. */
+  #present() {
+    return this.#asked?.class ?? this.#target?.class ?? null;
+  }
+
+  /** The class that it is held against, where both were chosen. */
   #against() {
+    if (this.#asked) return this.#asked.against;
     return this.#locked ? this.#target?.against?.class ?? null : null;
   }
 
   // By number: labels may be alike, or have a minus sign of their own.
-  #explain(chosen, against) {
-    const contrast = against !== null && against !== chosen;
-    this.#send({ target: contrast ? `${chosen}-${against}` : chosen });
+  async #explain(chosen, opposed) {
+    const against = opposed === chosen ? null : opposed;
+    const asked = { class: chosen, against, until: performance.now() + PATIENCE };
+    this.#asked = asked;
+    const done = await this.#send({ target: against === null ? chosen : `${chosen}-${against}` });
+    if (!done && this.#asked === asked) this.#asked = null;
+  }
+
+  /** Whether the map is the one that was asked for. */
+  #met() {
+    const { class: chosen, against, until } = this.#asked;
+    if (performance.now() > until) return true;
+    if (chosen === null) return !this.#locked;
+    return this.#target?.class === chosen && (this.#target.against?.class ?? null) === against;
+  }
+
+  /** The two lists and the switch. */
+  #lists() {
+    if (this.#asked && this.#met()) this.#asked = null;
+    const chosen = this.#asked ? this.#asked.class : this.#locked ? this.#target?.class ?? null : null;
+    at("follow").checked = this.#asked ? chosen === null : !this.#locked;
+    this.explain.chosen = chosen;
+    this.against.without = this.#present();
+    this.against.chosen = this.#against();
   }
 
   /** What does not change while the board's program runs. */
@@ -90,11 +122,8 @@ export class Classes {
       row.item.classList.toggle("against", opposed);
       row.fill.style.transform = `scaleX(${Math.min(1, Math.max(0, ranked.probability))})`;
     });
-    at("follow").checked = !locked;
     write(at("drop"), this.#drop(state === "frozen", test));
-    this.explain.chosen = locked && target ? target.class : null;
-    this.against.without = target?.class ?? null;
-    this.against.chosen = against ? against.class : null;
+    this.#lists();
   }
 
   #drop(frozen, test) {

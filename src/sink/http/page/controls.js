@@ -2,6 +2,9 @@
 
 import { at, duration, make, mark, number, write } from "./dom.js";
 
+/** How long another method may take to give its first map. Milliseconds. */
+const PATIENCE = 10000;
+
 /** Which of the toolbar's buttons is pressed while the status says what. */
 const TOGGLES = {
   freeze: (status) => status.state === "frozen",
@@ -14,18 +17,27 @@ export class Controls {
   #methods = [];
   #layers = [];
   #sliding = false;
+  /** The method that the user asked for, until a map of it comes: a status tells of the map before it meanwhile. */
+  #asked = null;
 
-  /** `send` changes what the board shows. */
+  /** `send` changes what the board shows, and tells whether it did. */
   constructor(send) {
     this.#send = send;
     for (const name of Object.keys(TOGGLES)) {
       at(name).addEventListener("click", () => send({ [name]: at(name).getAttribute("aria-pressed") !== "true" }));
     }
     at("snapshot").addEventListener("click", () => send({ snapshot: true }));
-    for (const name of ["method", "layer"]) at(name).addEventListener("change", ({ target }) => send({ [name]: target.value }));
+    at("method").addEventListener("change", ({ target }) => this.#choose(target.value));
+    at("layer").addEventListener("change", ({ target }) => send({ layer: target.value }));
     for (const name of ["signed", "flip"]) at(name).addEventListener("change", ({ target }) => send({ [name]: target.checked }));
     at("colormaps").addEventListener("change", ({ target }) => send({ colormap: target.value }));
     at("opacity").addEventListener("input", () => this.#slide());
+  }
+
+  async #choose(method) {
+    const asked = { method, until: performance.now() + PATIENCE };
+    this.#asked = asked;
+    if (!await this.#send({ method }) && this.#asked === asked) this.#asked = null;
   }
 
   // While the slider moves, one request is under way at a time, and the newest place follows it.
@@ -88,7 +100,9 @@ export class Controls {
 
   // Which methods certainly give the same map depends on the layer too: it is said of the present ones.
   #method({ method, same }) {
-    if (at("method").value !== method) at("method").value = method;
+    if (this.#asked && (this.#asked.method === method || performance.now() > this.#asked.until)) this.#asked = null;
+    const shown = this.#asked?.method ?? method;
+    if (at("method").value !== shown) at("method").value = shown;
     const others = same.map((name) => this.#methods.find((other) => other.name === name)?.title ?? name);
     write(at("same"), others.length > 0 ? `${others.join(" and ")} ${others.length > 1 ? "give" : "gives"} the same map here.` : "A map of its own.");
     const about = this.#methods.find(({ name }) => name === method);

@@ -26,7 +26,7 @@ let title = null;
 let underWay = 0;
 let failed = null;
 
-/** Asks the board for a change, and shows what came of it. */
+/** Asks the board for a change, and shows what came of it. Returns whether it was done. */
 async function send(change) {
   underWay++;
   try {
@@ -34,10 +34,12 @@ async function send(change) {
     underWay--;
     failed = null;
     show(answer);
+    return true;
   } catch (error) {
     underWay--;
     failed = { text: error.message, until: performance.now() + NOTE };
     note(failed.text, true);
+    return false;
   }
 }
 
