@@ -51,7 +51,7 @@ export class Board {
   }
 
   /** Reads a route until `wanted` holds of it. */
-  async until(route, wanted, patience = 20000) {
+  async until(route, wanted, patience = 60000) {
     const end = Date.now() + patience;
     for (;;) {
       const value = await this.read(route).catch((error) => error);

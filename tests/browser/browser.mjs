@@ -13,7 +13,7 @@ export const SIZES = {
   390: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
 };
 /** How long anything may take; what takes longer does not come. Milliseconds. */
-const PATIENCE = 20000;
+const PATIENCE = 60000;
 
 /** A browser with a profile of its own. */
 export function launch() {

@@ -173,9 +173,9 @@ test("method, layer and look are set, and the same maps are said to be the same"
     const other = layers.find(({ name }) => name === "stride16") ?? layers[1];
     const { layer } = await board.read("status.json");
     await page.getByLabel("Layer", { exact: true }).selectOption(other.name);
-    await board.until("map.json", ({ layer_wire, values }) => layer_wire === other.wire && values.length === other.height, 60000);
+    await board.until("map.json", ({ layer_wire, values }) => layer_wire === other.wire && values.length === other.height);
     await page.getByLabel("Layer", { exact: true }).selectOption(layer);
-    await board.until("status.json", (status) => status.layer === layer && status.layer_loading === null, 60000);
+    await board.until("status.json", (status) => status.layer === layer && status.layer_loading === null);
   }
 
   await page.getByLabel("Opacity").fill("30");
