@@ -9,10 +9,15 @@ GRADCAM_TEST_PYTHON := $(CURDIR)/$(REFERENCE_VENV)/bin/python
 REFERENCE_READY := $(REFERENCE_VENV)/ready
 endif
 
+OPENCV_VENV := target/opencv-venv
+OPENCV_READY := $(OPENCV_VENV)/ready
+
+BROWSER_READY := tests/browser/node_modules/.package-lock.json
+
 MODEL_WORK := target/model
 MINUTES := 10
 
-.PHONY: help run test test-arm test-camera test-camera-arm memcheck bench fuzz build deps test-deps cross-aarch64 cross-armv7 model fmt lint clean
+.PHONY: help run test test-recording test-power-loss test-http bench-http test-browser test-arm test-camera test-camera-arm memcheck bench fuzz build deps test-deps test-all deb deb-arm64 deb-armhf test-deb test-deb-arm64 cross-aarch64 cross-armv7 model fmt lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do \
@@ -27,6 +32,19 @@ build: deps ## build target/release/gradcam
 
 test: test-deps $(REFERENCE_READY) ## install what is missing, and run all tests
 	GRADCAM_TEST_PYTHON=$(GRADCAM_TEST_PYTHON) cargo test --release --locked
+
+test-http: build $(OPENCV_READY) ## the server with curl, ffmpeg, OpenCV and promtool, and fifty clients for a minute
+	@sh cross/host-packages.sh http
+	GRADCAM_TEST_OPENCV=$(CURDIR)/$(OPENCV_VENV)/bin/python cargo test --release --locked --test it http:: -- \
+		--nocapture --include-ignored --skip glass_to_browser --skip rates_against
+
+bench-http: build ## the rates of fifty clients against a lone one, and the time from the camera to the browser
+	cargo test --release --locked --test it http:: -- --nocapture --ignored --test-threads 1 --skip fifty_clients
+
+test-browser: build ## the page of the live view in Chromium (pictures of it: target/browser)
+	@sh cross/host-packages.sh browser
+	@$(MAKE) --no-print-directory $(BROWSER_READY)
+	node --test tests/browser/*.test.mjs
 
 memcheck: test-deps ## the kernels and the fused engine's tests under valgrind (two minutes; needs valgrind)
 	PROPTEST_CASES=16 CARGO_TARGET_$(shell rustc -vV | sed -n 's/host: //p' | tr a-z- A-Z_)_RUNNER="valgrind --quiet --error-exitcode=9" \
@@ -50,6 +68,15 @@ test-arm: ## both, run under an emulator and compared with PyTorch
 	@sh cross/host-packages.sh cross
 	cross/test-arm.sh
 
+test-recording: test-deps ## recordings that are killed, on full, vanishing and slow disks, and for ten minutes
+	@sh cross/host-packages.sh recording
+	cargo test --release --locked --test it -- --ignored --nocapture --test-threads 1 ordeals
+
+test-power-loss: build ## recordings in a virtual machine that is switched off (more often: ROUNDS=50)
+	@sh cross/host-packages.sh recording
+	cross/camera-vm/kernel.sh amd64 target/debian/vm-amd64
+	cross/test-power-loss.sh target/debian/vm-amd64 target/release/gradcam
+
 test-camera: ## cameras that work, misbehave and vanish, with real drivers in a virtual machine
 	@sh cross/host-packages.sh camera
 	cross/camera-vm/kernel.sh amd64 target/debian/vm-amd64
@@ -65,6 +92,33 @@ test-camera-arm: ## the same on 64-bit ARM
 		--init "$$(cross/build.sh aarch64 test --test camera --no-run --message-format=json | \
 			sed -n 's/.*"name":"camera".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)"
 
+deb: deps ## a Debian package for this kind of PC (amd64): target/package
+	@sh cross/host-packages.sh package
+	@command -v cargo-deb > /dev/null || cargo install --locked cargo-deb
+	cargo build --release --locked --bin gradcam --example man
+	cross/package/deb.sh amd64
+
+deb-arm64: deb cross-aarch64 ## the same for 64-bit ARM boards
+	cross/package/deb.sh arm64
+
+deb-armhf: deb cross-armv7 ## for 32-bit ones a tarball
+	cross/package/deb.sh armhf
+
+# As root: bare systems are made, and entered.
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+VERSION = $(shell sed -n 's/^version *= *"\(.*\)"/\1/p' Cargo.toml | head -n 1)
+
+test-deb: deb ## install the package in a bare Debian, and start its service under systemd in a virtual machine
+	-lintian target/package/gradcam_$(VERSION)_amd64.deb
+	-systemd-analyze security --offline=true --no-pager cross/package/gradcam.service | tail -n 1
+	$(SUDO) cross/package/test-deb.sh target/package/gradcam_$(VERSION)_amd64.deb
+	$(SUDO) cross/package/test-unit.sh target/package/gradcam_$(VERSION)_amd64.deb
+
+test-deb-arm64: deb-arm64 ## install the ARM package in a bare Debian under an emulator
+	$(SUDO) cross/package/test-deb.sh target/package/gradcam_$(VERSION)_arm64.deb
+
+test-all: test lint test-camera test-deb test-arm test-camera-arm test-deb-arm64 fuzz ## all of it, which takes hours
+
 deps: ## install the system packages that building and the window need
 	@sh cross/host-packages.sh build
 
@@ -76,6 +130,18 @@ $(REFERENCE_VENV)/ready: tests/requirements.txt models/build/requirements.txt | 
 	rm -rf $(REFERENCE_VENV)
 	python3 -m venv $(REFERENCE_VENV)
 	$(REFERENCE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+$(OPENCV_READY): tests/it/http/requirements.txt
+	@sh cross/host-packages.sh http
+	rm -rf $(OPENCV_VENV)
+	python3 -m venv $(OPENCV_VENV)
+	$(OPENCV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+# What drives the browser.
+$(BROWSER_READY): tests/browser/package.json tests/browser/package-lock.json
+	cd tests/browser && npm ci --no-audit --no-fund --silent
 	touch $@
 
 # First the plain classifier from the published weights, then our own export adds the gradient head.

@@ -1,18 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# host-packages.sh build | test | cross | camera
+# host-packages.sh build | test | recording | http | browser | cross | camera | package
 #
-# Sees to it that this machine has what gradcam needs to be built and shown (build), to be tested (test), to be built for
-# ARM boards and tried under an emulator (cross), or to be tested with cameras in a virtual machine (camera).
+# Sees to it that this machine has what gradcam needs to be built and shown (build), to be tested (test), to be tested
+# with recordings under hardship (recording), to have its server tried with the clients that people have (http) and its
+# page in a browser (browser), to be built for ARM boards and tried under an emulator (cross), to be tested with cameras
+# in a virtual machine (camera), or to be packed for Debian (package).
 # On Debian and Ubuntu the missing packages are installed, through sudo where not root; where nothing is missing,
 # nothing is asked and apt is not called. On other systems they are named, and the build goes on.
 set -eu
 
 purpose=${1:-}
 case $purpose in
-  build | test | cross | camera) ;;
-  *) echo "usage: host-packages.sh build | test | cross | camera" >&2; exit 2 ;;
+  build | test | recording | http | browser | cross | camera | package) ;;
+  *) echo "usage: host-packages.sh build | test | recording | http | browser | cross | camera | package" >&2; exit 2 ;;
 esac
 cd "$(dirname "$0")/.."
 
@@ -77,6 +79,35 @@ if [ "$purpose" = test ]; then
   venv_possible || lack python3-venv
 fi
 
+if [ "$purpose" = recording ]; then
+  # A slow disk, and a machine that is switched off.
+  program strace strace
+  program ffmpeg ffmpeg
+  program python3 python3
+  program qemu-system-x86_64 qemu-system-x86
+  program busybox busybox-static
+  program cpio cpio
+  package kmod
+  package e2fsprogs
+  package debian-archive-keyring
+fi
+
+if [ "$purpose" = http ]; then
+  program curl curl
+  program ffmpeg ffmpeg
+  program promtool prometheus
+  program python3 python3
+  venv_possible || lack python3-venv
+fi
+
+if [ "$purpose" = browser ]; then
+  [ -n "${GRADCAM_CHROMIUM:-}" ] || program chromium chromium
+  program node nodejs
+  program npm npm
+  # Stands in for a camera's decoder, and looks at what was recorded.
+  program ffmpeg ffmpeg
+fi
+
 if [ "$purpose" = cross ]; then
   program aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
   program aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
@@ -91,6 +122,19 @@ fi
 if [ "$purpose" = camera ]; then
   program qemu-system-x86_64 qemu-system-x86
   program qemu-system-aarch64 qemu-system-arm
+  package debian-archive-keyring
+fi
+
+if [ "$purpose" = package ]; then
+  program dpkg-shlibdeps dpkg-dev
+  program lintian lintian
+  # The bare systems that install it, and the virtual machine that starts its service.
+  program mmdebstrap mmdebstrap
+  program arch-test arch-test
+  program qemu-aarch64-static qemu-user-static
+  program qemu-system-x86_64 qemu-system-x86
+  package kmod
+  program cpio cpio
   package debian-archive-keyring
 fi
 

@@ -12,10 +12,11 @@
 //!  pipeline (threads, slots, statistics) and cli: the only places that use everything
 //! ```
 
-// For all: what goes wrong, what time it is, whether to stop, a picture with its time.
+// For all: what goes wrong, what time it is, whether to stop, who watches over it, a picture with its time.
 pub mod error;
 pub mod clock;
 pub mod shutdown;
+pub mod service;
 pub mod frame;
 
 // Foundations.

@@ -1,5 +1,7 @@
 //! Scores → what to explain.
 
+use crate::error::{Error, Result};
+use crate::model::Info;
 use ndarray::ArrayView1;
 use std::time::Duration;
 
@@ -41,6 +43,24 @@ pub enum Pick {
     Rank(usize),
 }
 
+impl Pick {
+    /// `top2`, the second best class, or a class by number or label (see [`Info::class`]).
+    ///
+    /// # Errors
+    /// [`Error::Input`] says what there is instead.
+    pub fn named(text: &str, info: &Info) -> Result<Pick> {
+        let is_label = info.labels.iter().any(|label| label.eq_ignore_ascii_case(text));
+        let rank = text.strip_prefix("top").and_then(|rank| rank.parse::<usize>().ok());
+        match rank.filter(|_| !is_label) {
+            Some(rank) if (1..=info.classes()).contains(&rank) => Ok(Pick::Rank(rank - 1)),
+            Some(_) => {
+                Err(Error::input(text, format!("top1 to top{} are the classes from the best on", info.classes())))
+            }
+            None => info.class(text).map(Pick::Class),
+        }
+    }
+}
+
 /// What is explained where no target is locked: the best class, say, or the best against the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Followed {
@@ -55,6 +75,37 @@ impl Default for Followed {
 }
 
 impl Followed {
+    /// A [pick](Pick::named), or two with a minus sign between them. Labels may have minus signs of their own.
+    ///
+    /// # Errors
+    /// [`Error::Input`] says what there is instead.
+    pub fn named(text: &str, info: &Info) -> Result<Followed> {
+        let alone = match Pick::named(text, info) {
+            Ok(class) => return Ok(Followed { class, against: None }),
+            Err(error) => error,
+        };
+        let pair = |(at, _)| {
+            let (class, against) = (text[..at].trim(), text[at + 1..].trim());
+            if class.is_empty() || against.is_empty() {
+                return None;
+            }
+            let against = || Pick::named(against, info).map(Some);
+            Some(Pick::named(class, info).and_then(|class| Ok(Followed { class, against: against()? })))
+        };
+        let mut pairs: Vec<Result<Followed>> = text.match_indices('-').filter_map(pair).collect();
+        match pairs.iter().position(Result::is_ok) {
+            Some(at) => match pairs.swap_remove(at) {
+                Ok(Followed { class, against }) if against == Some(class) => {
+                    Err(Error::input(text, "a contrast is between two different classes"))
+                }
+                found => found,
+            },
+            // One minus sign: the error is about the class that is not there.
+            None if pairs.len() == 1 => pairs.swap_remove(0),
+            None => Err(alone),
+        }
+    }
+
     /// The target that these are whatever the scores are.
     pub fn fixed(self) -> Option<Target> {
         match self {

@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(900);
 pub const VERDICT: &str = "VM-EXIT ";
 
 const MODULES: [&str; 3] = ["vivid", "uvcvideo", "vhci-hcd"];
-const LIBRARIES: [&str; 3] = ["libc.so.6", "libm.so.6", "libgcc_s.so.1"];
+const LIBRARIES: [&str; 4] = ["libc.so.6", "libm.so.6", "libgcc_s.so.1", "libstdc++.so.6"];
 
 struct Machine {
     loader: &'static str,

@@ -5,6 +5,7 @@ pub mod focus;
 pub mod layers;
 pub mod methods;
 pub mod null;
+pub mod report;
 pub mod temporal;
 
 use crate::engine::{Evidence, Forward};

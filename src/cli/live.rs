@@ -2,6 +2,8 @@
 
 use super::model::{ModelArgs, explainer};
 use super::record::RecordArgs;
+#[cfg(feature = "serve")]
+use super::serve::ServeArgs;
 use super::view::ViewArgs;
 use super::{FAILURE, SUCCESS, print_stages, say};
 use crate::cam::methods;
@@ -9,13 +11,13 @@ use crate::clock::SystemClock;
 use crate::frame::PixelFormat;
 use crate::model::Info;
 use crate::overlay::Look;
-use crate::pipeline::live::{self, Controls, View};
+use crate::pipeline::live::{self, Controls, Limits, View};
 use crate::pipeline::recorder::Plan;
 use crate::pipeline::report::{Report, TimesReport};
 use crate::pipeline::screen::{Screen, Settings};
 use crate::pipeline::stats::Rate;
 use crate::pipeline::watch::Rule;
-use crate::source::{self, CameraRequest, SourceSpec};
+use crate::source::{self, CameraRequest, ControlRequest, SourceSpec};
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;
@@ -45,6 +47,16 @@ pub struct Live {
     /// Frames per second asked of the camera
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     fps: Option<u32>,
+    /// Set a control of the camera, such as gain=40 or auto_exposure=manual_mode; may be given several
+    /// times, and is done in this order (`gradcam devices --controls` lists names and values)
+    #[arg(long, value_name = "NAME=VALUE")]
+    control: Vec<ControlRequest>,
+    /// Frames per second that are decoded and shown, at most
+    #[arg(long, value_name = "N", value_parser = super::record::parse_fps)]
+    max_fps: Option<f32>,
+    /// Frames per second that are explained, at most
+    #[arg(long, value_name = "N", value_parser = super::record::parse_fps)]
+    max_inference_fps: Option<f32>,
     /// Begin a video anew at its end
     #[arg(long = "loop")]
     again: bool,
@@ -70,6 +82,9 @@ pub struct Live {
     every: Duration,
     #[command(flatten)]
     recording: RecordArgs,
+    #[cfg(feature = "serve")]
+    #[command(flatten)]
+    serving: ServeArgs,
     /// Print the times of the stages at the end
     #[arg(long)]
     stats: bool,
@@ -97,11 +112,14 @@ impl Live {
             again: self.again,
             turn: self.view.rotate,
             format: self.format,
+            controls: self.control.clone(),
         };
         let spec = self.source()?;
         let destination = self.recording.destination()?;
         let source = source::open(&spec, &request, clock.clone(), shutdown.clone())?;
         let named = self.source.clone().unwrap_or_else(|| source.name());
+        #[cfg(feature = "serve")]
+        let server = self.serving.bind(&destination, &self.snapshots)?;
         let engines = self.model.engines()?;
         let selector = self.view.selector(&engines[0].info)?;
         let locked = selector.locked();
@@ -111,12 +129,19 @@ impl Live {
         let (info, coinciding) = (explainer.info().clone(), explainer.coinciding());
         let facts = self.model.facts(&explainer)?;
         let recordings = self.recording.plan(destination, named, self.view.rotate, facts);
-        let controls = Controls { method, locked, frozen: None };
-        let screen = Screen::new(&info, self.settings(coinciding, start, recordings));
+        let limits = Limits { video: self.max_fps, inference: self.max_inference_fps };
+        let controls = Controls { method, locked, frozen: None, limits, layer: None };
+        #[cfg(feature = "serve")]
+        let (explainer, serving) = self.serving.start(server, &self.model, explainer)?;
+        #[cfg(not(feature = "serve"))]
+        let serving = None;
+        self.say_what_is_seen();
+        let settings = Settings { serving, ..self.settings(coinciding, start, recordings) };
+        let screen = Screen::new(info.clone(), settings);
         let mut whole = true;
         let stages = live::run(source, explainer, controls, clock, shutdown, |view| {
             whole = match self.headless {
-                true => self.headless(view, &info, screen)?,
+                true => self.headless(view, info, screen)?,
                 false => screen.run(view, "gradcam")?,
             };
             Ok(())
@@ -149,21 +174,52 @@ impl Live {
         let rule = Rule { min_probability: self.min_probability, every: self.every };
         let watch = (!self.snapshot_on.is_empty()).then_some(rule);
         let recording = self.recording.record.is_some();
-        Settings { look, sync, snapshots, heat_share, watch, coinciding, start, recordings, recording, say }
+        Settings {
+            look,
+            sync,
+            snapshots,
+            heat_share,
+            watch,
+            coinciding,
+            start,
+            recordings,
+            recording,
+            serving: None,
+            say,
+        }
+    }
+
+    /// Whether there is a view without a window: to a recording, to browsers, or to snapshots.
+    fn is_viewed(&self) -> bool {
+        #[cfg(feature = "serve")]
+        if self.serving.serve.is_some() {
+            return true;
+        }
+        self.recording.record.is_some() || !self.snapshot_on.is_empty()
+    }
+
+    fn say_what_is_seen(&self) {
+        if self.headless && !self.json && !self.is_viewed() {
+            let browser = if cfg!(feature = "serve") { "--serve shows the view in a browser, " } else { "" };
+            say(&format!(
+                "gradcam: nothing will be seen but these lines: {browser}--record OUT records it, \
+                 --json prints numbers"
+            ));
+        }
     }
 
     /// Returns whether all recordings are whole.
-    fn headless(&self, mut view: View, info: &Info, mut screen: Screen) -> anyhow::Result<bool> {
-        let recording = self.recording.record.is_some();
+    fn headless(&self, mut view: View, mut info: Info, mut screen: Screen) -> anyhow::Result<bool> {
+        let viewed = self.is_viewed();
         screen.begin()?;
         let mut explained = 0;
         let mut network = Rate::default();
         let mut said = view.now();
         while !view.ended() && self.frames.is_none_or(|frames| explained < frames) {
-            // With a recording it is the frames that set the pace.
-            let patience = if recording { Duration::ZERO } else { Duration::from_millis(100) };
+            // Where the frames are seen it is they that set the pace.
+            let patience = if viewed { Duration::ZERO } else { Duration::from_millis(100) };
             let result = view.explained(patience);
-            if recording {
+            if viewed {
                 screen.step(&mut view, Duration::from_millis(20));
             }
             let Some(result) = result else { continue };
@@ -173,7 +229,8 @@ impl Live {
             if self.json {
                 let mut times = TimesReport::default();
                 result.times.iter().for_each(|(stage, duration)| times.add(*stage, *duration));
-                let report = Report::new(&view.capture().source, info, &result.map, self.view.heat_share, times);
+                info.layer.wire.clone_from(&result.layer.wire);
+                let report = Report::new(&view.capture().source, &info, &result.map, self.view.heat_share, times);
                 let out = &mut std::io::stdout().lock();
                 serde_json::to_writer(&mut *out, &report.of_frame(&result.map))?;
                 writeln!(out)?;
@@ -183,7 +240,7 @@ impl Live {
                 let (network, camera) = (network.per_second(now), view.camera_fps());
                 say(&format!("{target} {score:.2}, network {network:.1} fps, camera {camera:.1} fps"));
             }
-            if recording || !self.snapshot_on.is_empty() {
+            if viewed {
                 screen.take(result, &view);
             }
         }

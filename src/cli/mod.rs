@@ -1,6 +1,7 @@
 //! The program's commands, one file each.
 
 mod bench;
+mod completions;
 mod cores;
 mod devices;
 mod explain;
@@ -12,11 +13,13 @@ mod memory;
 mod model;
 mod record;
 mod replay;
+#[cfg(feature = "serve")]
+mod serve;
 mod view;
 
 use crate::error::Error;
 use crate::pipeline::stats::{Percentiles, Stages};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -58,6 +61,8 @@ enum Command {
     Devices(devices::Devices),
     /// Measure the stages of a frame's way
     Bench(bench::Bench),
+    /// Print what a shell completes the command line with
+    Completions(completions::Completions),
 }
 
 /// Parses `640x480`.
@@ -92,6 +97,11 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     duration.filter(|duration| !duration.is_zero()).ok_or("expected a time such as 30s, 10min or 1h".to_owned())
 }
 
+/// The command line, for manual pages and shells.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the program on its command line. `start` is when it started.
 pub fn run(start: std::time::Instant) -> ExitCode {
     let cli = Cli::parse();
@@ -103,6 +113,7 @@ pub fn run(start: std::time::Instant) -> ExitCode {
         Command::Inspect(command) => command.run(),
         Command::Devices(command) => command.run(),
         Command::Bench(command) => command.run(start),
+        Command::Completions(command) => command.run(),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -167,7 +178,7 @@ mod tests {
 
     #[test]
     fn no_two_options_have_one_name() {
-        <Cli as clap::CommandFactory>::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

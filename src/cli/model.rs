@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::logbook::ModelFacts;
 use crate::model::metadata::{ColourOrder, Preprocessing, Resize, Wish};
 use crate::model::{DEFAULT_MODEL, DEFAULT_MODEL_NAME, Info, Model, Options, labels};
-use crate::pipeline::explainer::Explainer;
+use crate::pipeline::explainer::{Explainer, Loader};
 use crate::target::Selector;
 use clap::Args;
 use sha2::{Digest, Sha256};
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// A larger file is no classifier for a camera; it is refused before it is read.
 const MAX_FILE: u64 = 1 << 30;
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Clone)]
 pub struct ModelArgs {
     /// ONNX classifier, with or without a gradient head [default: EfficientNet-Lite0, built in]
     #[arg(long, value_name = "FILE")]
@@ -32,7 +32,7 @@ pub struct ModelArgs {
 }
 
 /// What a file may not say itself.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Clone)]
 pub struct OptionArgs {
     /// Target layer: a wire, a node, an index of `gradcam inspect`, or stride16; to live, explain and bench also several
     /// with commas between them, whose maps are averaged [default: the last convolution's]
@@ -118,7 +118,7 @@ impl OptionArgs {
 
 impl ModelArgs {
     /// The file's name and content.
-    fn bytes(&self) -> Result<(String, Cow<'static, [u8]>)> {
+    pub(super) fn bytes(&self) -> Result<(String, Cow<'static, [u8]>)> {
         Ok(match &self.model {
             Some(path) => (path.display().to_string(), Cow::Owned(read(path)?)),
             None => (DEFAULT_MODEL_NAME.to_owned(), Cow::Borrowed(DEFAULT_MODEL)),
@@ -138,6 +138,18 @@ impl ModelArgs {
     /// The model, compiled, once for each of the layers that are named with commas between them.
     pub fn engines(&self) -> Result<Vec<Engine>> {
         self.engines_on(Backend::default())
+    }
+
+    /// Loads the model again, at a layer of another name; at its present one where `first` is that name.
+    pub fn loader(&self, first: String) -> Loader {
+        let start = self.clone();
+        Box::new(move |name| {
+            let mut model = start.clone();
+            if name != first {
+                model.options.layer = Some(name.to_owned());
+            }
+            model.engines()
+        })
     }
 
     /// [`ModelArgs::engines`] with another backend than the default one.

@@ -81,7 +81,7 @@ fn parse_view(text: &str) -> std::result::Result<Recorded, String> {
     }
 }
 
-fn parse_fps(text: &str) -> std::result::Result<f32, String> {
+pub fn parse_fps(text: &str) -> std::result::Result<f32, String> {
     let fps = text.parse().ok().filter(|fps| (0.01..=1000.0).contains(fps));
     fps.ok_or("expected a number from 0.01 to 1000".to_owned())
 }

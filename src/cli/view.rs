@@ -1,10 +1,10 @@
 //! The options that say what to explain and how to show it.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::frame::{Rect, Region, Turn};
 use crate::model::Info;
 use crate::overlay::Colormap;
-use crate::target::{Followed, Pick, Selector};
+use crate::target::{Followed, Selector};
 use clap::Args;
 
 #[derive(Args, Debug)]
@@ -40,46 +40,8 @@ pub struct ViewArgs {
 impl ViewArgs {
     /// What is explained: one target whatever is seen, or the class of a rank.
     pub fn selector(&self, info: &Info) -> Result<Selector> {
-        let followed = self.target.as_deref().map(|text| target(text, info)).transpose()?;
+        let followed = self.target.as_deref().map(|text| Followed::named(text, info)).transpose()?;
         Ok(Selector::following(followed.unwrap_or_default()))
-    }
-}
-
-/// `top2`, the second best class, or a class by number or label.
-fn pick(text: &str, info: &Info) -> Result<Pick> {
-    let is_label = info.labels.iter().any(|label| label.eq_ignore_ascii_case(text));
-    let rank = text.strip_prefix("top").and_then(|rank| rank.parse::<usize>().ok());
-    match rank.filter(|_| !is_label) {
-        Some(rank) if (1..=info.classes()).contains(&rank) => Ok(Pick::Rank(rank - 1)),
-        Some(_) => Err(Error::input(text, format!("top1 to top{} are the classes from the best on", info.classes()))),
-        None => info.class(text).map(Pick::Class),
-    }
-}
-
-/// A class, or two with a minus sign between them. Labels may have minus signs of their own.
-fn target(text: &str, info: &Info) -> Result<Followed> {
-    let alone = match pick(text, info) {
-        Ok(class) => return Ok(Followed { class, against: None }),
-        Err(error) => error,
-    };
-    let pair = |(at, _)| {
-        let (class, against) = (text[..at].trim(), text[at + 1..].trim());
-        if class.is_empty() || against.is_empty() {
-            return None;
-        }
-        Some(pick(class, info).and_then(|class| Ok(Followed { class, against: Some(pick(against, info)?) })))
-    };
-    let mut pairs: Vec<Result<Followed>> = text.match_indices('-').filter_map(pair).collect();
-    match pairs.iter().position(Result::is_ok) {
-        Some(at) => match pairs.swap_remove(at) {
-            Ok(Followed { class, against }) if against == Some(class) => {
-                Err(Error::input(text, "a contrast is between two different classes"))
-            }
-            found => found,
-        },
-        // One minus sign: the error is about the class that is not there.
-        None if pairs.len() == 1 => pairs.swap_remove(0),
-        None => Err(alone),
     }
 }
 

@@ -201,7 +201,8 @@ fn status(pen: &mut Pen, hud: &Hud) {
     let strip = Area { x: 0, y: pen.canvas.height as i32 - height, width: pen.canvas.width as i32, height };
     pen.strip(strip);
     let inner = Area { x: pad, width: strip.width - 2 * pad, ..strip };
-    let mut facts = format!("camera {:.1} fps   network {:.1} fps", hud.camera_fps, hud.network_fps);
+    let (camera, network) = (rate(hud.camera_fps, hud.max_camera_fps), rate(hud.network_fps, hud.max_network_fps));
+    let mut facts = format!("camera {camera}   network {network}");
     if hud.target.is_some() {
         facts += &format!("   age {}", age(hud.map_age));
     }
@@ -245,6 +246,11 @@ fn number(value: f32) -> String {
     format!("{value:.digits$}").replace('-', "−")
 }
 
+/// Frames a second, with the limit where there is one: `14.9/15 fps`.
+fn rate(fps: f32, limit: Option<f32>) -> String {
+    limit.map_or_else(|| format!("{fps:.1} fps"), |limit| format!("{fps:.1}/{limit} fps"))
+}
+
 fn age(age: Duration) -> String {
     match age.as_millis() {
         millis @ 0..1000 => format!("{millis} ms"),
@@ -271,6 +277,7 @@ mod tests {
         ] {
             assert_eq!(number(value), shown);
         }
+        assert_eq!((rate(14.93, None), rate(14.93, Some(15.0))), ("14.9 fps".into(), "14.9/15 fps".into()));
         for (millis, shown) in [(0, "0 ms"), (999, "999 ms"), (1234, "1.2 s"), (61_000, "61 s")] {
             assert_eq!(age(Duration::from_millis(millis)), shown);
         }

@@ -45,6 +45,9 @@ pub struct Hud {
     /// Frames a second.
     pub camera_fps: f32,
     pub network_fps: f32,
+    /// Frames a second at most, where the user set a limit.
+    pub max_camera_fps: Option<f32>,
+    pub max_network_fps: Option<f32>,
     /// Time since the frame that the map explains was captured.
     pub map_age: Duration,
     /// Frames that the source lost, that were broken, or that came and went without being shown.
@@ -73,6 +76,8 @@ impl Default for Hud {
             camera: String::new(),
             camera_fps: 0.0,
             network_fps: 0.0,
+            max_camera_fps: None,
+            max_network_fps: None,
             map_age: Duration::ZERO,
             dropped: 0,
             state: State::Live,

@@ -11,7 +11,7 @@ mod display;
 mod help;
 
 pub use canvas::Canvas;
-pub use colormap::Colormap;
+pub use colormap::{Colormap, diverging};
 pub use hud::{Hud, State};
 
 use crate::cam::HeatMap;

@@ -17,10 +17,22 @@ use ndarray::Array2;
 use std::time::{Duration, Instant};
 
 /// How many classes are ranked.
-const TOP: usize = 3;
+const TOP: usize = 5;
 
 /// How long each stage took.
 pub type Times = [(Stage, Duration); 3];
+
+/// Loads the model at the target layer of that name, or at several with commas between them.
+pub type Loader = Box<dyn FnMut(&str) -> Result<Vec<Engine>> + Send>;
+
+/// The target layer, as far as a display wants to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AtLayer {
+    /// Its wire in the classifier; several with commas between them.
+    pub wire: String,
+    /// Groups of methods that give the same map there, by name.
+    pub coinciding: Vec<Vec<&'static str>>,
+}
 
 /// Explains frames with one model, at one target layer or several.
 pub struct Explainer {
@@ -39,6 +51,7 @@ pub struct Explainer {
     pub selector: Selector,
     /// Steadies scale and gate over a video; `None` for stills.
     follower: Option<Follower>,
+    loader: Option<Loader>,
 }
 
 /// The model cut at one layer, and what it shows on pictures of nothing.
@@ -89,6 +102,7 @@ impl Explainer {
             found: Vec::new(),
             selector,
             follower: None,
+            loader: None,
         })
     }
 
@@ -128,6 +142,35 @@ impl Explainer {
     pub fn following(mut self) -> Explainer {
         self.follower = Some(Follower::default());
         self
+    }
+
+    /// Can be moved to other layers, which `loader` loads.
+    pub fn moving(mut self, loader: Loader) -> Explainer {
+        self.loader = Some(loader);
+        self
+    }
+
+    /// Explains at another layer from now on. That of `name` is loaded, and takes the place of the present one when it is
+    /// ready.
+    ///
+    /// # Errors
+    /// Those of the loader; the present layer stays.
+    pub fn move_to(&mut self, name: &str) -> Result<()> {
+        let loader = self.loader.as_mut().ok_or_else(|| Error::input(name, "the layer is fixed here"))?;
+        let mut engines = loader(name)?.into_iter();
+        let first = engines.next().ok_or_else(|| Error::input(name, "names no layer"))?;
+        let moved = engines.try_fold(Explainer::new(first, Selector::default())?, Explainer::and)?;
+        (self.layers, self.info) = (moved.layers, moved.info);
+        if self.follower.is_some() {
+            // The values of another layer have another size.
+            self.follower = Some(Follower::default());
+        }
+        Ok(())
+    }
+
+    /// Where it explains.
+    pub fn at_layer(&self) -> AtLayer {
+        AtLayer { wire: self.info.layer.wire.clone(), coinciding: self.coinciding() }
     }
 
     /// What is known of the model; the wires of several layers stand with commas between them.

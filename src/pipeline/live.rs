@@ -1,7 +1,8 @@
 //! One live run: capture and inference on threads of their own, the view on the caller's.
 
-use super::explainer::{Explainer, Times};
+use super::explainer::{AtLayer, Explainer, Times};
 use super::latest::{Latest, Next};
+use super::pace::Pace;
 use super::stats::{Rate, Stage, Stages, Stats};
 use crate::cam::methods::Method;
 use crate::cam::{HeatMap, Ranked};
@@ -9,9 +10,11 @@ use crate::clock::Clock;
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, RawFrame};
+use crate::service::Heartbeat;
 use crate::shutdown::Shutdown;
 use crate::source::{Event, Source};
 use crate::target::Target;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{Builder, ScopedJoinHandle};
@@ -27,11 +30,13 @@ pub struct Explained {
     pub frame: Arc<Frame>,
     pub map: HeatMap,
     pub times: Times,
+    /// Where it was explained.
+    pub layer: Arc<AtLayer>,
     /// The classes that the explainer looks for.
     pub found: Vec<Ranked>,
 }
 
-/// What the view asks of the inference.
+/// What the view asks of the capture and the inference.
 #[derive(Clone)]
 pub struct Controls {
     pub method: &'static dyn Method,
@@ -39,6 +44,18 @@ pub struct Controls {
     pub locked: Option<Target>,
     /// The frame that is explained again and again instead of the newest.
     pub frozen: Option<Arc<Frame>>,
+    /// The layer that is moved to, by a name that the explainer's loader knows; none where it stays as it was at the start.
+    pub layer: Option<String>,
+    pub limits: Limits,
+}
+
+/// Frames per second at most, for a processor that has other things to do. Whatever comes earlier is passed over.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Limits {
+    /// That are decoded and shown.
+    pub video: Option<f32>,
+    /// That are explained.
+    pub inference: Option<f32>,
 }
 
 /// What is known of the capture.
@@ -70,6 +87,10 @@ struct Shared {
     controls: Mutex<(u64, Controls)>,
     capture: Mutex<Capture>,
     stats: Mutex<(Stats, Rate)>,
+    /// Why the layer that was asked for last could not be loaded.
+    not_loaded: Mutex<Option<String>>,
+    /// Turns of the inference, with a frame or without.
+    turns: AtomicU64,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
 }
@@ -97,6 +118,8 @@ pub fn run(
         controls: Mutex::new((0, controls)),
         capture: Mutex::new(Capture { source: source.name(), ..Capture::default() }),
         stats: Mutex::default(),
+        not_loaded: Mutex::default(),
+        turns: AtomicU64::new(0),
         clock,
         shutdown,
     };
@@ -147,15 +170,26 @@ fn capture(mut source: Box<dyn Source>, shared: &Shared) -> Result<()> {
     let mut number = 0;
     // A camera knows its mode only when it sends, which may be before it was ever said to be lost.
     let mut named = false;
+    let mut pace = Pace::default();
+    let mut heart = Heartbeat::start(shared.clock.now());
     while !shared.shutdown.requested() {
+        heart.beat(shared.clock.now(), shared.turns.load(Ordering::Relaxed));
         match source.read(&mut raw)? {
             Event::Frame => {}
             Event::Lost(reason) => {
                 lock(&shared.capture).lost = Some(reason);
+                // The first frame that comes again is shown at once.
+                pace = Pace::default();
                 continue;
             }
             Event::End => break,
         }
+        let (limit, arrived) = (lock(&shared.controls).1.limits.video, shared.clock.now());
+        if !pace.wait(arrived, limit).is_zero() {
+            number += 1;
+            continue;
+        }
+        pace.pass(arrived, limit);
         let mut frame = pool.take();
         let target = Arc::get_mut(&mut frame).expect("the pool hands out frames that nobody else holds");
         let start = Instant::now();
@@ -211,11 +245,25 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
     });
     let mut seen = 0;
     let mut obeyed = None;
+    let (mut layer, mut at) = (None, Arc::new(explainer.at_layer()));
+    let mut pace = Pace::default();
     while !shared.shutdown.requested() {
+        shared.turns.fetch_add(1, Ordering::Relaxed);
         let (revision, controls) = lock(&shared.controls).clone();
         let changed = obeyed != Some(revision);
         if changed && explainer.selector.locked() != controls.locked {
             explainer.selector.lock(controls.locked);
+        }
+        if changed && layer != controls.layer {
+            let name = controls.layer.as_deref().unwrap_or_default();
+            match explainer.move_to(name) {
+                Ok(()) => (layer, at) = (controls.layer, Arc::new(explainer.at_layer())),
+                Err(error) => {
+                    *lock(&shared.not_loaded) = Some(error.to_string());
+                    // The view is told, and what it asked for is taken back.
+                    lock(&shared.controls).1.layer.clone_from(&layer);
+                }
+            }
         }
         let frame = match &controls.frozen {
             Some(frame) if changed => Arc::clone(frame),
@@ -223,22 +271,34 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
                 shared.shutdown.wait(Duration::from_millis(20));
                 continue;
             }
-            None => match shared.frames.newer(seen, PATIENCE) {
-                Next::Value(number, frame) => {
-                    seen = number;
-                    frame
+            None => {
+                let limit = controls.limits.inference;
+                let left = pace.wait(shared.clock.now(), limit);
+                if !left.is_zero() {
+                    shared.shutdown.wait(left.min(PATIENCE));
+                    continue;
                 }
-                Next::Nothing => continue,
-                Next::Closed => break,
-            },
+                match shared.frames.newer(seen, PATIENCE) {
+                    Next::Value(number, frame) => {
+                        seen = number;
+                        pace.pass(shared.clock.now(), limit);
+                        frame
+                    }
+                    Next::Nothing => continue,
+                    Next::Closed => break,
+                }
+            }
         };
         obeyed = Some(revision);
         let (mut map, times) = explainer.explain(&frame, controls.method)?;
         let mut stats = lock(&shared.stats);
         times.iter().for_each(|(stage, duration)| stats.0.record(*stage, *duration));
         drop(stats);
-        let found = explainer.found().to_vec();
-        if explained.send(Explained { frame: Arc::clone(&frame), map: map.clone(), times, found }).is_err() {
+        let told = |frame: &Arc<Frame>, map, found: &[Ranked]| {
+            let (frame, layer) = (Arc::clone(frame), Arc::clone(&at));
+            Explained { frame, map, times, layer, found: found.to_vec() }
+        };
+        if explained.send(told(&frame, map.clone(), explainer.found())).is_err() {
             break;
         }
         if controls.frozen.is_none() {
@@ -247,9 +307,7 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
         // The drop test takes nine forward passes: the map does not wait for it, and other wishes do not either.
         let unchanged = || lock(&shared.controls).0 == revision && !shared.shutdown.requested();
         map.drop_test = explainer.drop_test(&map, unchanged)?;
-        if map.drop_test.is_some()
-            && explained.send(Explained { frame, map, times, found: explainer.found().to_vec() }).is_err()
-        {
+        if map.drop_test.is_some() && explained.send(told(&frame, map, explainer.found())).is_err() {
             break;
         }
     }
@@ -285,6 +343,16 @@ impl View<'_> {
 
     pub fn controls(&self) -> Controls {
         lock(&self.shared.controls).1.clone()
+    }
+
+    /// Why the layer that was asked for last could not be loaded; said once.
+    pub fn not_loaded(&self) -> Option<String> {
+        lock(&self.shared.not_loaded).take()
+    }
+
+    /// How many frames have come.
+    pub fn frames(&self) -> u64 {
+        self.seen
     }
 
     pub fn capture(&self) -> Capture {

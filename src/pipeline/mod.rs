@@ -4,8 +4,11 @@ pub mod explainer;
 pub mod film;
 pub mod latest;
 pub mod live;
+pub mod pace;
 pub mod recorder;
 pub mod report;
 pub mod screen;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod stats;
 pub mod watch;

@@ -246,7 +246,9 @@ impl Worker {
             }
         };
         if let Err(error) = outcome {
-            let kept = self.recording.take().map_or(Duration::ZERO, Recording::give_up);
+            // Of a file that was deleted nothing is left.
+            let there = |recording: &Recording| recording.path().exists();
+            let kept = self.recording.take().filter(there).map_or(Duration::ZERO, Recording::give_up);
             let kept = (self.before.0 + kept).as_secs_f64();
             self.shared.progress().failed = Some(format!("recording stopped: {error}; {kept:.1} s are kept"));
         }

@@ -2,7 +2,8 @@
 
 use super::stats::Stage;
 use crate::cam::focus::{Focus, focus};
-use crate::cam::{HeatMap, Ranked, Unit};
+use crate::cam::report::{MapReport, TargetReport};
+use crate::cam::{HeatMap, Ranked};
 use crate::frame::Rect;
 use crate::model::Info;
 use serde::Serialize;
@@ -40,51 +41,6 @@ pub struct Report {
 pub struct FrameReport {
     pub number: u64,
     pub time: f64,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct TargetReport {
-    pub class: usize,
-    pub label: String,
-    /// The class that it is held against, in a contrast.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub against: Option<AgainstReport>,
-    /// The explained number: the class's score, less that of the other class in a contrast.
-    pub score: f32,
-    /// After softmax; a contrast has none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub probability: Option<f32>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct AgainstReport {
-    pub class: usize,
-    pub label: String,
-}
-
-impl TargetReport {
-    fn of(map: &HeatMap) -> TargetReport {
-        let against = map.against.as_ref();
-        TargetReport {
-            class: map.target.class,
-            label: map.target.label.clone(),
-            against: against.map(|other| AgainstReport { class: other.class, label: other.label.clone() }),
-            score: map.score(),
-            probability: against.is_none().then_some(map.target.probability),
-        }
-    }
-}
-
-/// The signed map at the target layer's resolution.
-#[derive(Debug, Clone, Serialize)]
-pub struct MapReport {
-    pub height: usize,
-    pub width: usize,
-    pub min: f32,
-    pub max: f32,
-    /// The value that is drawn with full heat.
-    pub scale: f32,
-    pub unit: Unit,
 }
 
 #[derive(Debug, Clone, Copy, Default, Serialize)]
@@ -139,8 +95,6 @@ impl TimesReport {
 
 impl Report {
     pub fn new(input: &str, info: &Info, map: &HeatMap, region: Option<Rect>, times_ms: TimesReport) -> Report {
-        let (height, width) = map.values.dim();
-        let fold = |start: f32, pick: fn(f32, f32) -> f32| map.values.iter().copied().fold(start, pick);
         Report {
             input: input.to_owned(),
             frame: None,
@@ -152,14 +106,7 @@ impl Report {
             evidence: map.evidence,
             contrast: map.contrast,
             gate: map.gate,
-            map: MapReport {
-                height,
-                width,
-                min: fold(f32::INFINITY, f32::min),
-                max: fold(f32::NEG_INFINITY, f32::max),
-                scale: map.scale,
-                unit: map.unit,
-            },
+            map: MapReport::of(map),
             focus: focus(map, region),
             times_ms,
         }

@@ -1,8 +1,14 @@
 //! The live view: the newest frame with the newest map, and what the user does with it.
 
 mod commands;
+#[cfg(feature = "serve")]
+mod serving;
+#[cfg(not(feature = "serve"))]
+#[path = "screen/not_serving.rs"]
+mod serving;
 
 pub use commands::Command;
+pub use serving::Serving;
 
 use super::live::{Explained, View};
 use super::recorder::{Plan, Recorder};
@@ -45,13 +51,16 @@ pub struct Settings {
     /// How recordings are to be, and whether one begins at once.
     pub recordings: Plan,
     pub recording: bool,
+    /// Shows the view to browsers too.
+    pub serving: Option<Serving>,
     /// Tells the user a line.
     pub say: fn(&str),
 }
 
 /// What the view shows and has been told.
-pub struct Screen<'a> {
-    info: &'a Info,
+pub struct Screen {
+    /// With the wire of the layer at which the newest map was made.
+    info: Info,
     settings: Settings,
     frame: Option<Arc<Frame>>,
     /// What is shown before the first frame: black.
@@ -79,8 +88,8 @@ pub struct Screen<'a> {
     drawn: Duration,
 }
 
-impl<'a> Screen<'a> {
-    pub fn new(info: &'a Info, settings: Settings) -> Screen<'a> {
+impl Screen {
+    pub fn new(info: Info, settings: Settings) -> Screen {
         let coinciding = settings.coinciding.clone();
         let hud = Hud { layer: info.layer.wire.clone(), coinciding, ..Hud::default() };
         Screen {
@@ -118,7 +127,10 @@ impl<'a> Screen<'a> {
         let mut window = Window::open(title, self.canvas.width, self.canvas.height)?;
         self.begin()?;
         while window.is_open() && !view.ended() {
-            self.update(&mut view);
+            while let Some(explained) = view.explained(Duration::ZERO) {
+                self.take(explained, &view);
+            }
+            self.update(&mut view, Duration::from_millis(5));
             let now = view.now();
             if self.stale || now.saturating_sub(self.drawn) >= IDLE {
                 self.draw(&view);
@@ -137,6 +149,7 @@ impl<'a> Screen<'a> {
                     self.note(&reason, &view);
                 }
             }
+            self.serve(&view);
         }
         Ok(self.end())
     }
@@ -149,20 +162,20 @@ impl<'a> Screen<'a> {
         if self.settings.recording { self.start_recording() } else { Ok(()) }
     }
 
-    /// Without a window: draws and records the newest frame, for which it waits at most `timeout`.
+    /// Without a window: records and serves the newest frame, for which it waits at most `timeout`.
     pub fn step(&mut self, view: &mut View, timeout: Duration) {
-        let newest = view.frame(timeout);
-        if !self.settings.sync && newest.is_some() {
-            self.frame = newest;
-            self.stale = true;
-        }
+        self.update(view, timeout);
         let now = view.now();
         if self.frame.is_some() && (self.stale || now.saturating_sub(self.drawn) >= IDLE) {
-            self.draw(view);
-            self.record(view);
+            // Nobody sees the canvas but a recorder.
+            if self.recorder.is_some() || self.closing.is_some() {
+                self.draw(view);
+                self.record(view);
+            }
             self.drawn = now;
             self.stale = false;
         }
+        self.serve(view);
     }
 
     /// Closes recordings and finishes snapshots. Returns whether all are whole.
@@ -176,12 +189,12 @@ impl<'a> Screen<'a> {
         !self.broken_off
     }
 
-    /// Takes what is new.
-    fn update(&mut self, view: &mut View) {
-        while let Some(explained) = view.explained(Duration::ZERO) {
-            self.take(explained, view);
+    /// Takes the newest frame, for which it waits at most `timeout`.
+    fn update(&mut self, view: &mut View, timeout: Duration) {
+        let newest = view.frame(timeout);
+        if let Some(reason) = view.not_loaded() {
+            self.note(&reason, view);
         }
-        let newest = view.frame(Duration::from_millis(5));
         if !self.settings.sync && self.hud.state != State::Frozen && newest.is_some() {
             self.frame = newest;
             self.stale = true;
@@ -203,7 +216,13 @@ impl<'a> Screen<'a> {
         if frozen && !self.frame.as_ref().is_some_and(|frame| Arc::ptr_eq(frame, &explained.frame)) {
             return;
         }
+        if explained.layer.wire != self.info.layer.wire {
+            self.info.layer.wire.clone_from(&explained.layer.wire);
+            self.hud.layer.clone_from(&explained.layer.wire);
+            self.hud.coinciding.clone_from(&explained.layer.coinciding);
+        }
         self.hud.describe(&explained.map);
+        self.explained_to_clients(&explained);
         if self.settings.sync {
             self.frame = Some(Arc::clone(&explained.frame));
         }
@@ -244,11 +263,13 @@ impl<'a> Screen<'a> {
         if trouble.is_none() || trouble != self.trouble {
             (self.settings.say)(&format!("gradcam: {said}"));
         }
+        self.files_changed(0, u64::from(trouble.is_none()));
         self.trouble = trouble;
         said
     }
 
-    fn draw(&mut self, view: &View) {
+    /// Brings what the display says up to now.
+    fn refresh(&mut self, view: &View) {
         let capture = view.capture();
         let map = self.explained.as_ref().map(|explained| &explained.map);
         let hud = &mut self.hud;
@@ -257,6 +278,7 @@ impl<'a> Screen<'a> {
         hud.dropped = capture.dropped + capture.broken + view.skipped;
         let controls = view.controls();
         hud.locked = controls.locked.is_some();
+        (hud.max_camera_fps, hud.max_network_fps) = (controls.limits.video, controls.limits.inference);
         if map.is_some_and(|map| map.method != controls.method.name()) {
             // Its first map may have to wait for its null level.
             hud.method = format!("{} …", controls.method.about().title);
@@ -266,9 +288,14 @@ impl<'a> Screen<'a> {
             hud.state = capture.lost.map_or(State::Live, |reason| State::Lost { reason });
             hud.map_age = map.map_or(Duration::ZERO, |map| view.now().saturating_sub(map.time));
         }
+    }
+
+    fn draw(&mut self, view: &View) {
+        self.refresh(view);
+        let map = self.explained.as_ref().map(|explained| &explained.map);
         let frame = self.frame.as_deref().unwrap_or(&self.nothing);
         let start = Instant::now();
-        self.overlay.draw(frame, map, &self.settings.look, Some(hud), &mut self.canvas);
+        self.overlay.draw(frame, map, &self.settings.look, Some(&self.hud), &mut self.canvas);
         view.record(Stage::Overlay, start.elapsed());
     }
 
@@ -300,13 +327,15 @@ impl<'a> Screen<'a> {
 
     fn start_recording(&mut self) -> crate::Result<()> {
         let plan = self.settings.recordings.clone();
-        let size = (self.canvas.width.max(1), self.canvas.height.max(1));
+        let frame = self.frame.as_deref().unwrap_or(&self.nothing);
+        let size = (self.canvas.width.max(frame.width), self.canvas.height.max(frame.height));
         let mut recorder = Recorder::start(plan, self.recorded_before, size)?;
         // The map that is on the view belongs to the first picture.
         if let Some(explained) = &self.explained {
             recorder.explained(logged(explained, &self.settings.look));
         }
         self.recorder = Some(recorder);
+        self.files_changed(1, 0);
         self.recorded_before = true;
         self.recorded = None;
         Ok(())
@@ -344,6 +373,7 @@ impl<'a> Screen<'a> {
             ),
         };
         (self.settings.say)(&format!("gradcam: {said}"));
+        self.files_changed(0, 0);
         said
     }
 
@@ -356,7 +386,7 @@ impl<'a> Screen<'a> {
         Ok(())
     }
 
-    fn snapshot(&mut self, view: &View) -> Result<(), String> {
+    fn snapshot(&mut self, view: &View) -> Result<PathBuf, String> {
         let Some(frame) = self.frame.clone() else { return Err("there is no frame yet".to_owned()) };
         // What other keys have just changed belongs into the picture too.
         self.draw(view);
@@ -366,7 +396,8 @@ impl<'a> Screen<'a> {
         let saved = snapshot::save(&self.settings.snapshots, &snapshot::stem(), &shown, &json);
         let path = saved.map_err(|error| error.to_string())?;
         self.note(&format!("saved {}", path.display()), view);
-        Ok(())
+        self.files_changed(0, 1);
+        Ok(path)
     }
 
     fn report(&self, view: &View, frame: &Frame, map: Option<&HeatMap>) -> serde_json::Value {
@@ -375,7 +406,8 @@ impl<'a> Screen<'a> {
             explained.times.iter().for_each(|(stage, duration)| times.add(*stage, *duration));
         }
         let source = view.capture().source;
-        let report = map.map(|map| Report::new(&source, self.info, map, self.settings.heat_share, times).of_frame(map));
+        let report =
+            map.map(|map| Report::new(&source, &self.info, map, self.settings.heat_share, times).of_frame(map));
         // The map is the newest one; it may explain a frame before the one that is shown.
         serde_json::json!({
             "shown_frame": { "number": frame.number, "time": frame.time.as_secs_f64() },

@@ -4,6 +4,8 @@ pub mod files;
 pub mod window;
 pub mod snapshot;
 pub mod record;
+#[cfg(feature = "serve")]
+pub mod http;
 
 use crate::cam::HeatMap;
 use crate::error::Result;

@@ -4,9 +4,12 @@ use super::{Shown, files};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
+/// What the names of snapshots begin with, before date and time.
+pub const STEM: &str = "gradcam";
+
 /// What the files of a snapshot that is taken now are called.
 pub fn stem() -> String {
-    format!("gradcam-{}", jiff::Zoned::now().strftime("%Y%m%d-%H%M%S"))
+    format!("{STEM}-{}", jiff::Zoned::now().strftime("%Y%m%d-%H%M%S"))
 }
 
 /// Writes into `folder`, which is made if it is missing:

@@ -11,7 +11,7 @@ use super::devices::{DeviceInfo, Mode, ranked};
 use super::leftover::Leftovers;
 use super::reconnect::{Device, Reconnect};
 use super::watchdog::{Capture, LeftBehind, Watched};
-use super::{CameraId, CameraRequest, Source};
+use super::{CameraId, CameraRequest, ControlInfo, Source};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::frame::{PixelFormat, RawFrame};
@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex};
 ///
 /// # Errors
 /// [`Error::Device`] if there is no such camera (the cameras that exist are named), if it may not be opened, or if it
-/// offers no format that can be read.
+/// offers no format that can be read, or if it has not the controls that are asked (those that it has are named).
 pub fn source(
     id: &CameraId,
     request: &CameraRequest,
@@ -40,6 +40,7 @@ pub fn source(
         return Err(Error::device(label(&info), reason));
     }
     let name = label(&info);
+    set_controls(&info, request).map_err(|reason| Error::device(&name, reason))?;
     let found = Arc::new(Mutex::new((id.clone(), info)));
     let left_behind = Arc::new(LeftBehind::default());
     let request = request.clone();
@@ -56,6 +57,24 @@ pub fn source(
 /// All cameras of the system.
 pub fn devices() -> Result<Vec<DeviceInfo>> {
     system::devices()
+}
+
+/// What can be set of a camera.
+pub fn controls(info: &DeviceInfo) -> Result<Vec<ControlInfo>> {
+    system::controls(info).map_err(|reason| Error::device(label(info), reason))
+}
+
+/// One after the other: a camera that sets something automatically has to be told to leave it first.
+fn set_controls(info: &DeviceInfo, request: &CameraRequest) -> std::result::Result<(), String> {
+    if request.controls.is_empty() {
+        return Ok(());
+    }
+    let controls = system::controls(info)?;
+    let resolved = request.controls.iter().map(|request| Ok((request, request.resolve(&controls)?)));
+    for (request, (control, value)) in resolved.collect::<std::result::Result<Vec<_>, String>>()? {
+        system::set_control(info, control, value).map_err(|reason| format!("`{request}`: {reason}"))?;
+    }
+    Ok(())
 }
 
 /// Whether a camera offers colour pictures in a format that can be read.
@@ -95,6 +114,10 @@ impl Nokhwa {
         for mode in usable(&info, request).into_iter().take(Nokhwa::ATTEMPTS) {
             match Nokhwa::open_as(&info, mode) {
                 Ok(opened) => {
+                    // Cameras forget them without power, and some at the start of a stream.
+                    if let Err(reason) = set_controls(&info, request) {
+                        log::warn!("{}: {reason}", label(&info));
+                    }
                     found.lock().expect("nothing panics while it holds the camera's name").1 = info;
                     return Ok(Box::new(opened));
                 }
@@ -183,6 +206,7 @@ fn plain(error: &str) -> String {
 #[cfg(target_os = "linux")]
 mod system {
     use super::*;
+    use crate::source::controls::INACTIVE;
     use crate::source::{no_such_camera, v4l2};
     use std::path::Path;
 
@@ -235,6 +259,21 @@ mod system {
     pub fn holders(info: &DeviceInfo, reason: &str) -> String {
         let holders = if reason.contains(IN_USE) { v4l2::holders(info.index) } else { Vec::new() };
         if holders.is_empty() { String::new() } else { format!(": {}", holders.join(", ")) }
+    }
+
+    pub fn controls(info: &DeviceInfo) -> std::result::Result<Vec<ControlInfo>, String> {
+        v4l2::controls(info.index).map_err(|reason| plain(&reason))
+    }
+
+    pub fn set_control(info: &DeviceInfo, control: &ControlInfo, value: i64) -> std::result::Result<(), String> {
+        v4l2::set_control(info.index, control, value).map_err(|e| match e.raw_os_error() {
+            Some(libc::EACCES) if control.state.is_some() => match control.state {
+                Some(INACTIVE) => "the camera sets it automatically; another control turns that off".to_owned(),
+                _ => "it can only be read".to_owned(),
+            },
+            Some(libc::EIO | libc::EINVAL | libc::ERANGE | libc::EACCES) => "the camera refuses it".to_owned(),
+            _ => plain(&e.to_string()),
+        })
     }
 
     /// Sets the camera before nokhwa sees it: nokhwa opens none whose present format or rate it does not know, and
@@ -301,6 +340,14 @@ mod system {
 
     pub fn holders(_info: &DeviceInfo, _reason: &str) -> String {
         String::new()
+    }
+
+    pub fn controls(_info: &DeviceInfo) -> std::result::Result<Vec<ControlInfo>, String> {
+        Err("controls are known on Linux only".to_owned())
+    }
+
+    pub fn set_control(_info: &DeviceInfo, _control: &ControlInfo, _value: i64) -> std::result::Result<(), String> {
+        Err("controls are known on Linux only".to_owned())
     }
 
     pub fn prepare(_index: u32, mode: Mode) -> std::result::Result<Mode, Refused> {

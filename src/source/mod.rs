@@ -6,6 +6,7 @@
 //! can be woken) inside `reconnect` (lost and found again).
 
 mod camera;
+pub mod controls;
 pub mod demo;
 mod devices;
 pub mod feed;
@@ -21,6 +22,7 @@ pub mod video;
 pub mod watchdog;
 pub mod y4m;
 
+pub use controls::{ControlInfo, ControlRequest};
 pub use devices::{DeviceInfo, FormatInfo, Mode, READABLE, format_name};
 
 use crate::clock::Clock;
@@ -95,6 +97,8 @@ pub struct CameraRequest {
     pub turn: Turn,
     /// Taken in any size that the camera has it in, rather than another format in the very size that was asked for.
     pub format: Option<PixelFormat>,
+    /// What a camera is set to, in this order, whenever it is opened.
+    pub controls: Vec<ControlRequest>,
 }
 
 impl CameraRequest {
@@ -157,13 +161,16 @@ impl FromStr for SourceSpec {
 ///
 /// # Errors
 /// [`Error::Device`] for a camera that does not exist (the message lists those that do) or cannot be used;
-/// [`Error::Input`] for a picture or folder that cannot be read.
+/// [`Error::Input`] for a picture or folder that cannot be read, or where controls are asked of what is no camera.
 pub fn open(
     spec: &SourceSpec,
     request: &CameraRequest,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
 ) -> Result<Box<dyn Source>> {
+    if let (Some(control), false) = (request.controls.first(), matches!(spec, SourceSpec::Camera(_))) {
+        return Err(Error::input(control.to_string(), "the source is no camera, and only cameras have controls"));
+    }
     let source = open_lying(spec, request, clock, shutdown)?;
     Ok(if request.turn == Turn::None { source } else { Box::new(turned::Turned { source, turn: request.turn }) })
 }
@@ -201,6 +208,14 @@ fn open_lying(
 /// [`Error::Device`] if the system cannot be asked.
 pub fn devices() -> Result<Vec<DeviceInfo>> {
     camera::devices()
+}
+
+/// What can be set of a camera.
+///
+/// # Errors
+/// [`Error::Device`] if there is no such camera, or if it cannot be asked.
+pub fn controls(device: &DeviceInfo) -> Result<Vec<ControlInfo>> {
+    camera::controls(device)
 }
 
 /// The first camera that delivers colour pictures in a format that can be read.

@@ -1,13 +1,16 @@
 //! The cameras of a Linux system, asked directly: nokhwa lists metadata nodes as cameras, changes a camera's format when
 //! it is asked for the list, and opens none that another program left in a format or rate that it does not know.
 
+use super::controls::{ControlInfo, ControlKind, INACTIVE, READ_ONLY, plain};
 use super::devices::{DeviceInfo, FormatInfo, Mode, format_name};
+use crate::error::guarded;
 use crate::frame::PixelFormat;
 use std::collections::BTreeMap;
 use std::io;
 use std::panic::catch_unwind;
 use std::path::Path;
 use v4l::capability::Flags;
+use v4l::control::{self, Control, Description, MenuItem, Type, Value};
 use v4l::frameinterval::FrameIntervalEnum;
 use v4l::framesize::{FrameSizeEnum, Stepwise};
 use v4l::video::Capture;
@@ -179,4 +182,64 @@ pub fn set(index: u32, mode: Mode) -> io::Result<Mode> {
         )));
     }
     Ok(Mode { format: mode.format, width: format.width, height: format.height, fps: interval.denominator })
+}
+
+/// What can be set of a camera; what is no number, switch, menu or button is left out.
+pub fn controls(index: u32) -> Result<Vec<ControlInfo>, String> {
+    let list = || -> io::Result<Vec<ControlInfo>> {
+        let device = Device::new(index as usize)?;
+        match device.query_controls() {
+            Ok(controls) => Ok(controls.into_iter().filter_map(|it| control(&device, it)).collect()),
+            // That is how a driver says that there is none.
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EINVAL | libc::ENOTTY)) => Ok(Vec::new()),
+            Err(e) => Err(e),
+        }
+    };
+    // The v4l crate panics on kinds of controls that it does not know.
+    guarded(list)
+}
+
+fn control(device: &Device, it: Description) -> Option<ControlInfo> {
+    use control::Flags;
+    if it.flags.intersects(Flags::DISABLED | Flags::HAS_PAYLOAD) {
+        return None;
+    }
+    let kind = match it.typ {
+        Type::Integer | Type::Integer64 | Type::Bitmask => ControlKind::Number,
+        Type::Boolean => ControlKind::Switch,
+        Type::Menu | Type::IntegerMenu => ControlKind::Menu,
+        Type::Button => ControlKind::Button,
+        _ => return None,
+    };
+    let entry = |(value, item): (u32, MenuItem)| (i64::from(value), item.to_string());
+    let state = match it.flags {
+        flags if flags.contains(Flags::READ_ONLY) => Some(READ_ONLY),
+        flags if flags.contains(Flags::INACTIVE) => Some(INACTIVE),
+        _ => None,
+    };
+    Some(ControlInfo {
+        id: it.id,
+        name: plain(&it.name),
+        kind,
+        minimum: it.minimum,
+        maximum: it.maximum,
+        step: i64::try_from(it.step).unwrap_or(i64::MAX),
+        default: it.default,
+        value: value(device, &it),
+        menu: it.items.into_iter().flatten().map(entry).collect(),
+        state,
+    })
+}
+
+/// None where there is none to read (buttons), and of kinds that the v4l crate does not read.
+fn value(device: &Device, it: &Description) -> Option<i64> {
+    match device.control(it.id).ok()?.value {
+        Value::Integer(value) => Some(value),
+        Value::Boolean(on) => Some(i64::from(on)),
+        _ => None,
+    }
+}
+
+pub fn set_control(index: u32, control: &ControlInfo, value: i64) -> io::Result<()> {
+    Device::new(index as usize)?.set_control(Control { id: control.id, value: Value::Integer(value) })
 }

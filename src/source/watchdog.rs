@@ -91,15 +91,19 @@ impl Watched {
 
 /// Opens, reads until it is told to stop or the device fails, and drops; says why it ended. A device that panicked
 /// panics again when it is dropped: apart from each other both are contained, together they would end the program.
+/// So would a closing that is woken: what cannot stop its stream panics, and panics again over the buffers in it.
 fn run<O>(open: O, shared: &Shared, clock: &dyn Clock) -> String
 where
     O: FnOnce() -> Result<Box<dyn Capture>, String>,
 {
+    wake::hold_back();
     let mut capture = match contained(open).unwrap_or_else(|| Err(LIBRARY_FAILED.into())) {
         Ok(capture) => capture,
         Err(reason) => return reason,
     };
+    wake::let_through();
     let result = contained(|| pump(&mut *capture, shared, clock));
+    wake::hold_back();
     contained(|| drop(capture));
     match result {
         Some(Ok(())) => "closed".into(),
@@ -207,6 +211,26 @@ mod wake {
         });
     }
 
+    /// From here on the calling thread is not woken.
+    pub fn hold_back() {
+        mask(libc::SIG_BLOCK);
+    }
+
+    /// It is again; at once, if it was to be in between.
+    pub fn let_through() {
+        mask(libc::SIG_UNBLOCK);
+    }
+
+    fn mask(how: libc::c_int) {
+        // SAFETY: a signal set is plain data; the pointers are valid for the calls, the old set is not asked for.
+        unsafe {
+            let mut signals: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&mut signals);
+            libc::sigaddset(&mut signals, SIGNAL);
+            libc::pthread_sigmask(how, &signals, std::ptr::null_mut());
+        }
+    }
+
     pub fn wake(thread: &JoinHandle<()>) {
         // SAFETY: the thread has been neither joined nor detached (we hold its handle), so its id is valid even if it
         // has ended. The signal has a handler (`install` ran before the thread was started), so it ends nothing.
@@ -221,6 +245,10 @@ mod wake {
     use std::thread::JoinHandle;
 
     pub fn install() {}
+
+    pub fn hold_back() {}
+
+    pub fn let_through() {}
 
     pub fn wake(_thread: &JoinHandle<()>) {}
 }

@@ -2,7 +2,7 @@
 
 use crate::allocator::TOO_MUCH;
 use crate::seeds::Seeds;
-use crate::worker::TOO_LONG;
+use crate::worker::{TOO_IDLE, TOO_LONG};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -110,7 +110,7 @@ impl Run {
             let words = last_words.join().expect("it only reads");
             if let Some(input) = busy {
                 let reason = match words.lines().last().unwrap_or_default() {
-                    last if last.starts_with(TOO_MUCH) || last == TOO_LONG => last.to_owned(),
+                    last if last.starts_with(TOO_MUCH) || [TOO_LONG, TOO_IDLE].contains(&last) => last.to_owned(),
                     last => format!("died, {status}: {last}"),
                 };
                 tried.fetch_add(1, Relaxed);

@@ -180,6 +180,49 @@ fn the_live_view_needs_at_most_120_megabytes() {
     assert!(kilobytes <= 120.0 * 1024.0, "{} MB", kilobytes / 1024.0);
 }
 
+#[test]
+fn a_snapshot_is_taken_when_a_class_is_seen_and_not_again_for_a_while() {
+    let folder = crate::common::program::Folder::new();
+    let (picture, snapshots) = ("tests/data/lite0/chelsea_224.png", folder.path("seen"));
+    let run = |class: &str, more: &[&str]| {
+        let arguments = ["live", "--headless", "--json", "--source", picture, "--frames", "20"];
+        let to = snapshots.to_string_lossy();
+        gradcam(&[&arguments[..], &["--snapshots", &to, "--snapshot-on", class], more].concat())
+    };
+    // The class need not be the one that is explained, nor among the best three.
+    let seen = run("Egyptian cat", &["--min-probability", "0.2", "--every", "1h", "--target", "espresso"]);
+    seen.succeeds();
+    let said: Vec<&str> = seen.stderr.lines().filter(|line| line.contains("saved")).collect();
+    assert_eq!(said.len(), 1, "{}", seen.stderr);
+    let mut names: Vec<String> = std::fs::read_dir(&snapshots)
+        .expect("it was made")
+        .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    let endings: Vec<&str> = names.iter().map(|name| name.split_once('.').expect("it has one").1).collect();
+    assert_eq!(endings, ["json", "npy", "png", "raw.png"]);
+    let json = names.iter().find(|name| name.ends_with(".json")).expect("it is there");
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(snapshots.join(json)).expect("readable")).expect("it is JSON");
+    // On the very frame that the map explains.
+    assert_eq!(report["shown_frame"]["number"], report["explanation"]["frame"]["number"]);
+    assert_eq!(report["explanation"]["target"]["label"], "espresso");
+
+    std::fs::remove_dir_all(&snapshots).expect("removed");
+    for (class, least) in [("Egyptian cat", "0.999"), ("espresso", "0.2")] {
+        run(class, &["--min-probability", least]).succeeds();
+        assert!(!snapshots.exists(), "{class} is not seen with {least}");
+    }
+    run("unicorn", &[]).fails_saying(&["unicorn"]);
+    // Where they cannot be written, the view goes on and says so once.
+    std::fs::write(&snapshots, "a file").expect("written");
+    let blocked = run("285", &["--min-probability", "0.2", "--every", "1ms"]);
+    blocked.succeeds();
+    assert_eq!(blocked.stdout.lines().count(), 20);
+    assert_eq!(blocked.stderr.lines().filter(|line| line.contains("seen")).count(), 1, "{}", blocked.stderr);
+    assert_eq!(gradcam(&["live", "--headless", "--every", "5s"]).code, 2);
+}
+
 /// Sums over the operators of a profile: the time in ms, the shares, and 10⁶ multiply-adds.
 fn profile(engine: &str) -> [f64; 3] {
     let run = gradcam(&["bench", "--iterations", "3", "--profile", "--json", "--engine", engine]);

@@ -3,7 +3,8 @@
 use crate::common::mp4::{decode, probe};
 use crate::common::program::{Folder, Run, command, gradcam};
 use serde_json::Value;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -214,6 +215,94 @@ fn what_cannot_be_read_is_said_in_one_line() {
     Run::of(output.expect("the program starts")).fails_saying(&["clip.mp4", "ffmpeg", "apt install ffmpeg"]);
 }
 
+/// Writes into an MP4's track that it is to be turned clockwise by a quarter, as phones do: the matrix is the last 36 bytes
+/// of `tkhd` before width and height (ISO/IEC 14496-12, 8.3.2).
+fn lay_on_its_side(path: &Path) {
+    let mut bytes = std::fs::read(path).expect("it is there");
+    let tkhd = bytes.windows(4).position(|name| name == b"tkhd").expect("there is one") - 4;
+    let size = u32::from_be_bytes(bytes[tkhd..tkhd + 4].try_into().expect("four bytes")) as usize;
+    let matrix: [i32; 9] = [0, 0x1_0000, 0, -0x1_0000, 0, 0, 240 << 16, 0, 0x4000_0000];
+    let at = tkhd + size - 8 - 36;
+    bytes[at..at + 36].copy_from_slice(&matrix.map(i32::to_be_bytes).concat());
+    std::fs::write(path, bytes).expect("written");
+}
+
+#[test]
+fn a_phone_s_clip_is_upright_and_keeps_its_uneven_times() {
+    let folder = Folder::new();
+    // Frames come after 0, 1, 3, 4, 7 … tenths of a second: every third is missing, and more in the middle.
+    let uneven = "scale=400:-1,crop=320:240:x='2*n':y='n',select='mod(n\\,3)*not(between(n\\,8\\,11))'";
+    let cat = concat!(env!("CARGO_MANIFEST_DIR"), "/src/source/demo/chelsea.jpg");
+    let input = ["-loop", "1", "-framerate", "10", "-t", "2", "-i", cat, "-vf", uneven, "-fps_mode", "passthrough"];
+    let phone = folder.path("phone.mp4");
+    ffmpeg(&[&input[..], &H264].concat(), &phone);
+    lay_on_its_side(&phone);
+    let (clip, out) = (phone.to_string_lossy().into_owned(), path(&folder, "out.mp4"));
+    let run = gradcam(&["explain", &clip, "-o", &out, "--record-view", "raw"]);
+    run.succeeds();
+    let times = |path: &Path| -> Vec<f64> {
+        let packets = probe(path)["packets"].as_array().expect("a list").clone();
+        let mut times: Vec<f64> = packets
+            .iter()
+            .map(|packet| packet["pts_time"].as_str().expect("a time").parse().expect("a number"))
+            .collect();
+        times.sort_by(f64::total_cmp);
+        times.iter().map(|time| time - times[0]).collect()
+    };
+    let (wanted, found) = (times(&phone), times(Path::new(&out)));
+    assert!(wanted.len() > 8 && wanted.len() == found.len(), "{wanted:?} {found:?}");
+    assert!(wanted.iter().zip(&found).all(|(wanted, found)| (wanted - found).abs() < 1e-3), "{wanted:?} {found:?}");
+    let film = &probe(Path::new(&out))["streams"][0];
+    assert_eq!((&film["width"], &film["height"]), (&240.into(), &320.into()));
+    // ffmpeg turns it too when it decodes.
+    let (_, upright) = decode(&phone);
+    assert!(psnr(&upright, &decode(Path::new(&out)).1) > 30.0);
+
+    // And once more: three quarters clockwise lay it back on its side.
+    let back = path(&folder, "back.mp4");
+    gradcam(&["explain", &clip, "-o", &back, "--rotate", "270", "--record-view", "raw"]).succeeds();
+    let film = &probe(Path::new(&back))["streams"][0];
+    assert_eq!((&film["width"], &film["height"]), (&320.into(), &240.into()));
+    let lying = folder.path("lying.mp4");
+    ffmpeg(&[&input[..], &H264].concat(), &lying);
+    assert!(psnr(&decode(&lying).1, &decode(Path::new(&back)).1) > 30.0);
+    // Maps of a turned video are drawn anew where they belong.
+    let (film, again) = (path(&folder, "film.mp4"), path(&folder, "again.mp4"));
+    let rate = ["--bitrate", "8M"];
+    gradcam(&[&["explain", &clip, "-o", &film, "--rotate", "270", "--fit", "letterbox", "--flip"][..], &rate].concat())
+        .succeeds();
+    gradcam(&[&["replay", &film, "-o", &again, "--source", &clip][..], &rate].concat()).succeeds();
+    let same = psnr(&decode(Path::new(&film)).1, &decode(Path::new(&again)).1);
+    assert!(same > 36.0, "{same:.1} dB");
+}
+
+#[test]
+fn the_smallest_videos_are_films_and_what_breaks_off_is_one_up_to_there() {
+    let folder = Folder::new();
+    for (width, height) in [(1, 1), (3, 5), (17, 16)] {
+        let size = format!("{width}x{height}");
+        let input = folder.path(&format!("{size}.mkv"));
+        let (source, cut) = ("testsrc2=size=32x32:rate=10:duration=0.5", format!("format=rgb24,crop={width}:{height}"));
+        ffmpeg(&["-f", "lavfi", "-i", source, "-vf", &cut, "-c:v", "ffv1", "-pix_fmt", "bgr0"], &input);
+        let out = path(&folder, &format!("{size}.mp4"));
+        gradcam(&["explain", &input.to_string_lossy(), "-o", &out]).succeeds();
+        assert_eq!(probe(Path::new(&out))["streams"][0]["nb_read_frames"], "5", "{size}");
+    }
+    // Matroska is read from the front: half a file is half a video.
+    let input = clip(&folder, "clip.mkv", &["-c:v", "mjpeg", "-q:v", "3"]);
+    let bytes = std::fs::read(&input).expect("it is there");
+    std::fs::write(folder.path("half.mkv"), &bytes[..bytes.len() / 2]).expect("written");
+    let out = path(&folder, "half.mp4");
+    let run = gradcam(&["explain", &path(&folder, "half.mkv"), "-o", &out]);
+    assert!([0, 1].contains(&run.code), "{}", run.stderr);
+    assert!(run.stderr.lines().count() <= 1, "{}", run.stderr);
+    let frames: u64 = probe(Path::new(&out))["streams"][0]["nb_read_frames"]
+        .as_str()
+        .and_then(|frames| frames.parse().ok())
+        .expect("a number");
+    assert!((5..=15).contains(&frames), "{frames}");
+}
+
 #[test]
 fn a_video_plays_live_at_its_own_pace_and_ends() {
     let folder = Folder::new();
@@ -229,4 +318,47 @@ fn a_video_plays_live_at_its_own_pace_and_ends() {
     let mut tenths = times.iter().map(|time| (time - times[0]) * 10.0);
     assert!(tenths.clone().all(|tenth| (tenth - tenth.round()).abs() < 1e-3), "{times:?}");
     assert!(tenths.next_back().is_some_and(|last| last <= 19.001));
+}
+
+#[test]
+fn a_video_begins_anew_at_its_end_where_that_is_asked_for() {
+    let folder = Folder::new();
+    let input = clip(&folder, "clip.mp4", &H264);
+    let run = gradcam(&["live", "--headless", "--source", &input, "--loop", "--frames", "25", "--json"]);
+    run.succeeds();
+    let frame = |line: &str| -> (u64, f64) {
+        let report: Value = serde_json::from_str(line).expect("JSON");
+        (report["frame"]["number"].as_u64().expect("a number"), report["frame"]["time"].as_f64().expect("a number"))
+    };
+    let frames: Vec<(u64, f64)> = run.stdout.lines().map(frame).collect();
+    // The clip has 20 frames.
+    assert!(frames.len() == 25 && frames[24].0 >= 24, "{frames:?}");
+    assert!(frames.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 < pair[1].1), "{frames:?}");
+}
+
+#[test]
+fn a_network_camera_that_goes_is_asked_again() {
+    let jpeg = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/src/source/demo/chelsea.jpg")).expect("it is there");
+    let server = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let address = format!("http://{}/", server.local_addr().expect("it is bound"));
+    // Each visitor is sent six pictures, as such cameras send them, and no more.
+    std::thread::spawn(move || {
+        for stream in server.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let _ = stream.read(&mut [0; 4096]);
+            let head = "HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n";
+            let _ = stream.write_all(head.as_bytes());
+            for _ in 0..6 {
+                let head = format!("--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len());
+                let _ = stream.write_all(&[head.as_bytes(), &jpeg, b"\r\n"].concat());
+                std::thread::sleep(std::time::Duration::from_millis(40));
+            }
+        }
+    });
+    // More than one visit gives.
+    let run = gradcam(&["live", "--headless", "--source", &address, "--frames", "7", "--json"]);
+    run.succeeds();
+    assert_eq!(run.stdout.lines().count(), 7);
+    let last: Value = serde_json::from_str(run.stdout.lines().last().expect("there are frames")).expect("JSON");
+    assert!(last["target"]["label"].as_str().is_some_and(|label| label.contains("cat")), "{last}");
 }

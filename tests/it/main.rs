@@ -16,9 +16,12 @@ mod geometry;
 mod golden;
 mod gradients;
 mod honesty;
+#[cfg(feature = "serve")]
+mod http;
 mod layers;
 mod methods;
 mod module_order;
+mod ordeals;
 mod paddle;
 mod overlay_draw;
 mod overlay_scene;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// In the order of `lib.rs`; the ones for all first.
-const FOR_ALL: [&str; 4] = ["error", "clock", "shutdown", "frame"];
+const FOR_ALL: [&str; 5] = ["error", "clock", "shutdown", "service", "frame"];
 const ORDER: [&str; 15] = [
     "kernels",
     "onnx",
@@ -22,13 +22,18 @@ const ORDER: [&str; 15] = [
     "cli",
 ];
 /// What only these modules (or files) may know.
-const KNOWN_IN: [(&str, &[&str]); 6] = [
+const KNOWN_IN: [(&str, &[&str]); 11] = [
     ("tract_onnx::pb", &["onnx"]),
     ("tract_onnx::prelude", &["engine", "model"]),
     ("nokhwa", &["source/camera.rs"]),
     ("minifb", &["sink/window.rs"]),
     ("openh264", &["sink/record/encoder.rs"]),
     ("prost", &["onnx"]),
+    ("sd_notify", &["service.rs"]),
+    ("axum", &["sink/http"]),
+    ("hyper", &["sink/http"]),
+    ("tokio", &["sink/http"]),
+    ("jpeg_encoder", &["sink/http/encode.rs"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -5,7 +5,7 @@ use gradcam::cam::methods::{GradCam, find};
 use gradcam::clock::SystemClock;
 use gradcam::error::{Error, Result};
 use gradcam::frame::{PixelFormat, RawFrame};
-use gradcam::pipeline::live::{Controls, View, run};
+use gradcam::pipeline::live::{Controls, Limits, View, run};
 use gradcam::pipeline::stats::Stages;
 use gradcam::shutdown::Shutdown;
 use gradcam::source::{Event, Source};
@@ -39,8 +39,16 @@ fn live(
     script: impl FnMut(u64, &mut RawFrame) -> Result<Event> + Send + 'static,
     view: impl FnOnce(View) -> anyhow::Result<()>,
 ) -> anyhow::Result<Stages> {
+    limited(Limits::default(), script, view)
+}
+
+fn limited(
+    limits: Limits,
+    script: impl FnMut(u64, &mut RawFrame) -> Result<Event> + Send + 'static,
+    view: impl FnOnce(View) -> anyhow::Result<()>,
+) -> anyhow::Result<Stages> {
     let source = Box::new(Scripted { next: 0, script });
-    let controls = Controls { method: &GradCam, locked: None, frozen: None };
+    let controls = Controls { method: &GradCam, locked: None, frozen: None, limits, layer: None };
     run(source, explainer().following(), controls, Arc::new(SystemClock::new()), Shutdown::new(), view)
 }
 
@@ -98,6 +106,34 @@ fn the_video_does_not_wait_for_the_network() {
     assert!(
         stages.decode.is_some() && stages.preprocess.is_some() && stages.forward.is_some() && stages.heatmap.is_some()
     );
+}
+
+/// What passes a limit of one frame in weeks, of a video of 60 frames: frames shown and frames explained.
+fn passed(limits: Limits) -> (usize, usize) {
+    let (mut shown, mut explained) = (0, 0);
+    let script = |number, raw: &mut RawFrame| Ok(if number < 60 { photograph(raw) } else { Event::End });
+    limited(limits, script, |mut view| {
+        while !view.ended() {
+            shown += usize::from(view.frame(Duration::from_millis(5)).is_some());
+            explained += usize::from(view.explained(Duration::ZERO).is_some());
+        }
+        while view.explained(Duration::ZERO).is_some() {
+            explained += 1;
+        }
+        Ok(())
+    })
+    .expect("nothing fails");
+    (shown, explained)
+}
+
+#[test]
+fn video_and_inference_are_limited_independently() {
+    let few = Some(1e-6);
+    let (shown, explained) = passed(Limits { video: None, inference: few });
+    assert!(shown > 2 && explained == 1, "{shown} shown, {explained} explained");
+    assert_eq!(passed(Limits { video: few, inference: None }), (1, 1));
+    let (_, explained) = passed(Limits::default());
+    assert!(explained > 1, "{explained} explained");
 }
 
 #[test]

@@ -99,6 +99,49 @@ fn a_thread_that_blocks_is_woken_and_drops_its_device() {
     }
 }
 
+/// Closing it waits in a system call, whose end it tells.
+#[cfg(unix)]
+struct SlowToClose {
+    pipe: Pipe,
+    closed: Sender<ErrorKind>,
+}
+
+#[cfg(unix)]
+impl Capture for SlowToClose {
+    fn name(&self) -> String {
+        self.pipe.name()
+    }
+
+    fn grab(&mut self, raw: &mut RawFrame) -> Result<(), String> {
+        self.pipe.grab(raw)
+    }
+}
+
+#[cfg(unix)]
+impl Drop for SlowToClose {
+    fn drop(&mut self) {
+        let (mut here, _there) = std::os::unix::net::UnixStream::pair().unwrap();
+        here.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let _ = self.closed.send(here.read(&mut [0]).expect_err("nobody writes").kind());
+    }
+}
+
+/// A stream that was not stopped, because a signal came, cannot be given back: the library panics twice, which would end
+/// the program.
+#[test]
+#[cfg(unix)]
+fn a_device_that_is_being_closed_is_not_woken() {
+    let (reader, writer) = pipe().unwrap();
+    let (dropped, _) = channel();
+    let (closed, how) = channel();
+    let open = move || Ok(Box::new(SlowToClose { pipe: Pipe { reader, dropped }, closed }) as Box<dyn Capture>);
+    let mut watched = Watched::start(open, clock(), Arc::default()).unwrap();
+    assert_eq!(watched.read(&mut RawFrame::new(), Duration::from_millis(20)), Waited::Nothing);
+    drop(watched);
+    drop(writer);
+    assert_eq!(how.recv_timeout(LONG).unwrap(), ErrorKind::WouldBlock);
+}
+
 struct Stuck(Arc<AtomicBool>);
 
 impl Capture for Stuck {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 const START: Duration = Duration::from_secs(20);
 /// Pictures of each format and size.
-const PICTURES: usize = 60;
+const PICTURES: usize = 300;
 
 pub fn request(format: PixelFormat, (width, height): (u16, u16), fps: u32) -> CameraRequest {
     CameraRequest {
@@ -21,7 +21,7 @@ pub fn request(format: PixelFormat, (width, height): (u16, u16), fps: u32) -> Ca
 }
 
 /// The node of the kernel's test camera.
-fn vivid() -> String {
+pub fn vivid() -> String {
     let devices = gradcam::source::devices().expect("the system can be asked");
     let found = devices.into_iter().find(|device| device.name.contains("vivid"));
     found.expect("the module is loaded").path

@@ -1,5 +1,6 @@
 //! What is shown of cameras that work, misbehave, vanish and come back.
 
+mod controls;
 mod faults;
 mod formats;
 mod program;
@@ -19,7 +20,10 @@ pub const ALL: &[Test] = &[
     ("replug::a_camera_comes_back_ten_times", replug::ten_times),
     ("replug::a_camera_is_found_again_at_another_port", replug::elsewhere),
     ("replug::who_holds_a_busy_camera_is_said", replug::busy),
+    ("controls::what_is_set_shows_in_the_picture_and_in_the_list", controls::brightness),
+    ("controls::what_was_set_is_set_again_when_the_camera_comes_back", controls::again),
     ("program::the_program_explains_a_camera", program::explains),
+    ("program::it_outlives_ten_unplugged_cameras_and_a_frozen_one", program::outlives),
     ("program::a_signal_ends_it_in_each_state", program::ends),
     ("program::a_user_without_permission_is_told_the_group", program::permission),
 ];

@@ -1,22 +1,28 @@
 //! The program itself, as a user starts it.
 
-use crate::webcam::{Webcam, wait};
+use super::formats::request;
+use super::replug::{flat, resident};
+use crate::eye::Eye;
+use crate::webcam::{BY_ID, SIZES, Webcam, wait};
+use gradcam::frame::PixelFormat;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const START: Duration = Duration::from_secs(60);
 /// From a signal to the end.
 const END: Duration = Duration::from_secs(2);
 
-fn gradcam(arguments: &[&str]) -> Command {
+pub fn gradcam(arguments: &[&str]) -> Command {
     let mut command = Command::new("/bin/gradcam");
     command.args(arguments).stdin(Stdio::null());
     command
 }
 
-fn live(node: &str) -> Command {
+pub fn live(node: &str) -> Command {
     gradcam(&["live", "--headless", "--json", "--model", "/model.onnx", "--source", node])
 }
 
@@ -41,6 +47,52 @@ pub fn explains() {
         }
         println!("  3 frames of {word} explained, {:.1} s with start and end", start.elapsed().as_secs_f64());
     }
+}
+
+/// From the moment that a camera is there to the first picture that is explained.
+const BACK: Duration = Duration::from_secs(5);
+
+pub fn outlives() {
+    let mut camera = Some(Webcam::plug(0));
+    let mut program = live(BY_ID).stdout(Stdio::piped()).spawn().expect("it starts");
+    let lines = BufReader::new(program.stdout.take().expect("it is piped")).lines();
+    let explained = Arc::new(AtomicU64::new(0));
+    let count = explained.clone();
+    std::thread::spawn(move || lines.for_each(|_| _ = count.fetch_add(1, Ordering::Relaxed)));
+    let seen = || explained.load(Ordering::Relaxed);
+    let more = |limit| {
+        let before = seen();
+        let start = Instant::now();
+        wait(limit, || (seen() > before).then(|| start.elapsed())).expect("pictures are explained")
+    };
+    // What was on its way is through when nothing comes for a second.
+    let silent = || {
+        let mut before = seen();
+        while wait(Duration::from_secs(1), || (seen() > before).then_some(())).is_some() {
+            before = seen();
+        }
+    };
+    more(START);
+    let (mut memory, mut slowest) = (Vec::new(), Duration::ZERO);
+    let process = program.id().to_string();
+    for _ in 0..10 {
+        drop(camera.take());
+        silent();
+        camera = Some(Webcam::plug(0));
+        slowest = slowest.max(more(BACK));
+        memory.push(resident(&process));
+        assert!(program.try_wait().expect("it can be waited for").is_none(), "it has ended");
+    }
+    println!("  explained again within {slowest:.1?}, memory {memory:?} kB");
+    flat(&memory);
+    let tell = |frozen| camera.iter().for_each(|camera| camera.tell(|controls| controls.frozen = frozen));
+    tell(true);
+    silent();
+    // Longer than it takes to give the camera up.
+    std::thread::sleep(Duration::from_secs(5));
+    tell(false);
+    println!("  frozen for 6 s: explained again after {:.1?}", more(2 * BACK));
+    assert_eq!(terminate(program).1.code(), Some(0));
 }
 
 /// The time from SIGTERM to the end.
@@ -82,6 +134,31 @@ pub fn ends() {
         assert!(took < END, "{state}: {took:?}");
         assert_eq!((status.code(), status.signal()), (Some(0), None), "{state}");
         drop(camera);
+    }
+    // Before the first picture: of a camera that sends none, and of one that another program has.
+    for state in ["silent", "busy"] {
+        let camera = Webcam::plug(0);
+        camera.tell(|controls| controls.frozen = state == "silent");
+        let holder = (state == "busy").then(|| {
+            let mut eye = Eye::open(&camera.node, &request(PixelFormat::Mjpeg, SIZES[0], 30));
+            eye.picture(START, |_| {});
+            eye
+        });
+        let program = live(&camera.node).stdout(Stdio::null()).spawn().expect("it starts");
+        // The thread that waits for pictures, and where the camera lets itself be opened the one that opens it.
+        let waiting = if state == "silent" { "camera" } else { "capture" };
+        let threads = format!("/proc/{}/task", program.id());
+        let there = || {
+            let tasks = std::fs::read_dir(&threads).into_iter().flatten().flatten();
+            let mut names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+            names.any(|name| name.trim() == waiting).then_some(())
+        };
+        wait(START, there).expect("it waits for pictures");
+        let (took, status) = terminate(program);
+        println!("  {state}: ended after {took:.1?}");
+        assert!(took < END, "{state}: {took:?}");
+        assert_eq!((status.code(), status.signal()), (Some(0), None), "{state}");
+        drop(holder);
     }
 }
 

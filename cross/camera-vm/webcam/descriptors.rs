@@ -20,6 +20,11 @@ pub const SERIAL: &str = "0001";
 pub const MAKER: &str = "Simulated";
 pub const PRODUCT: &str = "Webcam";
 
+/// Numbers of the units that have controls.
+pub const CAMERA: u8 = 1;
+pub const PROCESSING: u8 = 2;
+const USB: u8 = 3;
+
 const INTERFACE: u8 = 4;
 const CLASS_INTERFACE: u8 = 0x24;
 const VIDEO: u8 = 0x0e;
@@ -67,12 +72,14 @@ pub fn configuration() -> Vec<u8> {
     [head, association.into(), body].concat()
 }
 
-/// Camera (1) → processing (2) → USB (3). Neither has controls.
+/// Camera → processing → USB. The camera's controls are exposure mode and time (bits 1 and 3), those of the processing
+/// unit brightness and gain (bits 0 and 9).
 fn control_interface() -> Vec<u8> {
     let interface = descriptor(INTERFACE, &[&[0, 0, 0, VIDEO, 1, 0, 2]]);
-    let camera = descriptor(CLASS_INTERFACE, &[&[2, 1], &0x0201u16.to_le_bytes(), &[0, 0], &[0; 6], &[3, 0, 0, 0]]);
-    let processing = descriptor(CLASS_INTERFACE, &[&[5, 2, 1], &[0, 0], &[2, 0, 0, 0]]);
-    let usb = descriptor(CLASS_INTERFACE, &[&[3, 3], &0x0101u16.to_le_bytes(), &[0, 2, 0]]);
+    let camera =
+        descriptor(CLASS_INTERFACE, &[&[2, CAMERA], &0x0201u16.to_le_bytes(), &[0, 0], &[0; 6], &[3, 0x0a, 0, 0]]);
+    let processing = descriptor(CLASS_INTERFACE, &[&[5, PROCESSING, CAMERA], &[0, 0], &[2, 0x01, 0x02, 0]]);
+    let usb = descriptor(CLASS_INTERFACE, &[&[3, USB], &0x0101u16.to_le_bytes(), &[0, PROCESSING, 0]]);
     let units = [camera, processing, usb].concat();
     let (version, clock) = (0x0100u16, 48_000_000u32);
     let total = (13 + units.len()) as u16;

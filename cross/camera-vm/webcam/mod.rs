@@ -3,10 +3,12 @@
 
 mod descriptors;
 mod pictures;
+mod settings;
 mod usb;
 
 pub use descriptors::{Format, SIZES};
 pub use pictures::check;
+pub use settings::Settings;
 pub use usb::{Random, prepare};
 
 use std::fs;
@@ -47,6 +49,8 @@ pub struct Controls {
     /// Pictures without grain.
     pub flat: bool,
     pub unplug: bool,
+    /// What the host has set.
+    pub settings: Settings,
     /// Pictures that were sent, whole or not.
     pub sent: u64,
 }
@@ -89,6 +93,10 @@ impl Webcam {
 
     pub fn sent(&self) -> u64 {
         self.controls.lock().expect("the camera lives").sent
+    }
+
+    pub fn settings(&self) -> Settings {
+        self.controls.lock().expect("the camera lives").settings
     }
 
     pub fn faults_left(&self) -> usize {

@@ -1,7 +1,7 @@
 //! The camera's side of the wire: USB/IP packets, control requests, payloads.
 
 use super::descriptors::{self, Format, PAYLOAD, RATES, SIZES, VIDEO_ENDPOINT, frame_bytes, interval};
-use super::{Controls, Fault, pictures};
+use super::{Controls, Fault, Settings, pictures};
 use std::collections::{HashMap, VecDeque};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -137,7 +137,7 @@ impl Agreed {
 }
 
 /// What a control request gives back; None: the camera does not know it (a stall, in the words of USB).
-fn control(agreed: &mut Agreed, setup: [u8; 8], data: &[u8]) -> Option<Vec<u8>> {
+fn control(agreed: &mut Agreed, settings: &mut Settings, setup: [u8; 8], data: &[u8]) -> Option<Vec<u8>> {
     let [kind, request, index, selector, ..] = setup;
     match (kind, request) {
         (0x80, 6) => match selector {
@@ -163,6 +163,8 @@ fn control(agreed: &mut Agreed, setup: [u8; 8], data: &[u8]) -> Option<Vec<u8>> 
             0x86 => Some(vec![3]),
             _ => None,
         },
+        // The units of the control interface.
+        (0x21 | 0xa1, _) if setup[4] == 0 => settings.request(setup[5], selector, request, data),
         _ => None,
     }
 }
@@ -267,7 +269,8 @@ pub fn serve(mut wire: UnixStream, controls: &Mutex<Controls>) {
                 answer(&mut wire, [UNLINKED, packet.number(), status, 0], &[])
             }
             Ok(Some(packet)) if packet.endpoint() == 0 => {
-                match control(&mut camera.agreed, packet.setup, &packet.data) {
+                let given = control(&mut camera.agreed, &mut controls().settings, packet.setup, &packet.data);
+                match given {
                     Some(mut data) => {
                         data.truncate(packet.length());
                         let length = if packet.is_in() { data.len() } else { packet.length() };

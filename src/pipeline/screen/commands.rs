@@ -6,6 +6,7 @@ use crate::overlay::{Colormap, State};
 use crate::pipeline::live::View;
 use crate::sink::window::Key;
 use crate::target::Target;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// By how much a key press changes the opacity.
@@ -21,6 +22,8 @@ pub enum Command {
     /// What is explained whatever the scores are; `None` follows the best class.
     Target(Option<Target>),
     Method(&'static dyn Method),
+    /// A target layer, by a name that the explainer's loader knows.
+    Layer(String),
     Colormap(Colormap),
     /// 0 to 1.
     Opacity(f32),
@@ -35,7 +38,7 @@ pub enum Command {
     Record(bool),
 }
 
-impl Screen<'_> {
+impl Screen {
     /// What a key asks for as things are. [`Key::Quit`] is not for the screen.
     ///
     /// # Errors
@@ -62,11 +65,11 @@ impl Screen<'_> {
         })
     }
 
-    /// Does what was asked for, and says on the display what there is to say.
+    /// Does what was asked for, and says on the display what there is to say. Returns the picture of a snapshot.
     ///
     /// # Errors
     /// The reason why it was not done.
-    pub fn obey(&mut self, command: Command, view: &View) -> Result<(), String> {
+    pub fn obey(&mut self, command: Command, view: &View) -> Result<Option<PathBuf>, String> {
         self.stale = true;
         let look = &mut self.settings.look;
         match command {
@@ -74,6 +77,7 @@ impl Screen<'_> {
             Command::Freeze(frozen) => self.freeze(frozen, view),
             Command::Target(target) => view.control(|controls| controls.locked = target),
             Command::Method(method) => view.control(|controls| controls.method = method),
+            Command::Layer(name) => view.control(|controls| controls.layer = Some(name)),
             Command::Colormap(colormap) => look.colormap = colormap,
             Command::Opacity(opacity) => look.opacity = opacity.clamp(0.0, 1.0),
             Command::Heat(heat) => look.heat = heat,
@@ -85,10 +89,10 @@ impl Screen<'_> {
                 }
             }
             Command::Flip(flip) => look.flip = flip,
-            Command::Snapshot => self.snapshot(view)?,
+            Command::Snapshot => return self.snapshot(view).map(Some),
             Command::Record(on) => self.record_or_end(on)?,
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Stops the picture, or lets it go on. A frozen frame is the one that the map on it explains.

@@ -7,6 +7,7 @@ pub mod encoder;
 pub mod fit;
 pub mod mp4;
 pub mod name;
+mod sps;
 mod storage;
 
 pub use storage::{Disk, Storage};

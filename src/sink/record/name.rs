@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// The ending of a video.
 const ENDING: &str = "mp4";
+/// What names in a folder begin with, before date and time.
+const STEM: &str = "gradcam";
 
 /// Where recordings go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,15 +65,20 @@ impl Destination {
         }
     }
 
+    /// The folder, and what the names of all files in it begin with.
+    pub fn parts(&self) -> (PathBuf, String) {
+        match self {
+            Destination::File(path) => {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                (folder.to_owned(), path.file_stem().unwrap_or_default().to_string_lossy().into_owned())
+            }
+            Destination::Folder(folder) => (folder.clone(), STEM.to_owned()),
+        }
+    }
+
     /// A path with `now`, a date and time such as `20261124-001530`, in its name; with `-2`, `-3` … where it is taken.
     pub fn dated(&self, now: &str) -> PathBuf {
-        let (folder, stem) = match self {
-            Destination::File(path) => {
-                let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                (path.parent().unwrap_or(Path::new("")), stem)
-            }
-            Destination::Folder(folder) => (folder.as_path(), "gradcam".to_owned()),
-        };
+        let (folder, stem) = self.parts();
         let path = |more: String| folder.join(format!("{stem}-{now}{more}.{ENDING}"));
         let free = |path: &PathBuf| {
             let (numbers, maps) = beside(path);

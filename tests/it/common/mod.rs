@@ -3,6 +3,8 @@
 pub mod display;
 pub mod evaluate;
 pub mod graphs;
+#[cfg(feature = "serve")]
+pub mod http;
 pub mod mp4;
 pub mod onnxruntime;
 pub mod program;
