@@ -260,8 +260,11 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
                 Ok(()) => (layer, at) = (controls.layer, Arc::new(explainer.at_layer())),
                 Err(error) => {
                     *lock(&shared.not_loaded) = Some(error.to_string());
-                    // The view is told, and what it asked for is taken back.
-                    lock(&shared.controls).1.layer.clone_from(&layer);
+                    // The view is told, and what it asked for is taken back, unless it asks for another by now.
+                    let asked = &mut lock(&shared.controls).1.layer;
+                    if *asked == controls.layer {
+                        asked.clone_from(&layer);
+                    }
                 }
             }
         }

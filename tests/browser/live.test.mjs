@@ -249,6 +249,9 @@ test("a recording runs, ends, is listed, downloaded, and plays", async () => {
   const { streams: [stream], format } = JSON.parse(probed);
   assert(Number(stream.nb_read_frames) > 1 && Number(format.duration) >= 1.5, probed.toString());
   await accessible(page, "files");
+  const [film] = await Promise.all([page.context().waitForEvent("page"), page.getByRole("link", { name: /Play recording/ }).first().click()]);
+  await film.waitForFunction(() => document.querySelector("video")?.videoWidth > 0);
+  await film.close();
 });
 
 test("nothing went wrong on the page meanwhile", () => {

@@ -131,11 +131,6 @@ fn every_frame_is_in_it_at_its_capture_time() {
     assert_eq!(stream["duration_ts"], duration);
     let (complaints, pictures) = decode(&path);
     assert_eq!((complaints.as_str(), pictures.len()), ("", 100 * 64 * 48 * 3));
-    // Told nothing, ffmpeg counts in a rate of frames; uneven frames must not fall on one number of it.
-    let mut counted = Command::new("ffmpeg");
-    counted.args(["-v", "error", "-nostdin", "-i"]).arg(&path).args(["-f", "null", "-"]);
-    let output = counted.output().expect("ffmpeg is installed (`make test` does it)");
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
 #[test]

@@ -136,14 +136,14 @@ impl Screen {
     /// Does all of it, or nothing. Returns the picture of the snapshot that was asked for.
     fn fulfil(&mut self, control: &Control, view: &View) -> Result<Option<PathBuf>, Refusal> {
         let mut saved = None;
-        for command in self.commands(control)? {
+        for command in self.commands(control, view)? {
             // What can fail now is a disk.
             saved = saved.or(self.obey(command, view).map_err(|reason| Refusal::new(500, reason))?);
         }
         Ok(saved)
     }
 
-    fn commands(&self, control: &Control) -> Result<Vec<Command>, Refusal> {
+    fn commands(&self, control: &Control, view: &View) -> Result<Vec<Command>, Refusal> {
         let Control { target, method, layer, opacity, colormap, heat, signed, flip, freeze, snapshot, record } =
             control;
         let unusable = |error: crate::Error| Refusal::new(422, error.to_string());
@@ -168,7 +168,11 @@ impl Screen {
             if self.recorder.is_some() && known.wire != self.hud.layer {
                 return Err(Refusal::new(409, "a recording is of one layer; end it first"));
             }
-            commands.push(Command::Layer(name.clone()));
+            // It is there already, or will be.
+            let asked = view.controls().layer;
+            if asked.as_ref() != Some(name) && (asked.is_some() || known.wire != self.hud.layer) {
+                commands.push(Command::Layer(name.clone()));
+            }
         }
         if let Some(opacity) = *opacity {
             if !(0.0..=1.0).contains(&opacity) {

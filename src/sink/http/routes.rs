@@ -144,8 +144,8 @@ fn guard(door: &Door, parts: &Parts) -> Guarded {
     match door.cookie(parts).filter(|_| is_page && door::asked(parts).is_some()) {
         // Not a redirect: a browser that came from another site would follow one without the cookie.
         Some(cookie) => {
-            let go_on = "<!doctype html><meta charset=utf-8><meta http-equiv=refresh content=\"0; url=/\"><title>gradcam</title>\
-                <a href=\"/\">gradcam</a>";
+            let go_on = "<!doctype html><meta charset=utf-8><meta http-equiv=refresh content=\"0; url=./\"><title>gradcam</title>\
+                <a href=\"./\">gradcam</a>";
             let mut response = send(page::DOOR.kind, Bytes::from_static(go_on.as_bytes()));
             response.headers_mut().insert(header::SET_COOKIE, cookie);
             Guarded::Answered(response)

@@ -95,8 +95,8 @@ fn fifty_clients_for_a_minute() {
         most >> 20
     );
     assert_eq!(stalled, STALLED as f64, "those that read nothing are dropped, and no others");
-    // Two seconds of frames, where the stalled ones are dropped after fifteen.
-    assert!(behind.is_some_and(|behind| behind < 200), "no client waits for another: {behind:?} frames behind");
+    // Five seconds of frames, where the stalled ones are dropped after fifteen.
+    assert!(behind.is_some_and(|behind| behind < 500), "no client waits for another: {behind:?} frames behind");
     assert!(fewest.is_some_and(|fewest| fewest > 60), "each goes on: {fewest:?}");
     assert!(most < before + MEMORY, "{} MB, and before {} MB", most >> 20, before >> 20);
     let start = Instant::now();

@@ -93,8 +93,8 @@ fn a_client_that_reads_nothing_delays_nobody_and_is_dropped() {
     soon("the stalled clients are dropped", || {
         let part = fast.next().expect("the fast client goes on");
         let behind = board.seen.frame.load(Ordering::Relaxed).saturating_sub(part.frame);
-        // A second of frames: far more than a busy machine takes, far less than until the stalled ones are dropped.
-        assert!(behind < 100, "it is {behind} frames behind");
+        // Five seconds of frames: more than a busy machine takes, less than until the stalled ones are dropped.
+        assert!(behind < 500, "it is {behind} frames behind");
         part.frame % 50 == 0 && board.metric("gradcam_http_clients_stalled_total") == 5.0
     });
     drop(stalled);
