@@ -209,7 +209,7 @@ def torch_cam(path, shape, threads, package):
         from pytorch_grad_cam import GradCAM
 
         cam = GradCAM(network, [layer])
-        return timed(lambda: cam(picture), 5)
+        return timed(lambda: cam(picture, None), 5)
     from torchcam.methods import GradCAM
 
     cam = GradCAM(network, layer)

@@ -34,6 +34,12 @@ impl Dice {
         (0..count).map(|_| self.number()).collect()
     }
 
+    /// Weights of sums that are about as large as their terms, so that their rounding stays small beside results.
+    fn weights(&mut self, terms: usize, sums: usize) -> Vec<f32> {
+        let scale = 1.0 / (terms as f32).sqrt();
+        self.numbers(terms * sums).into_iter().map(|number| number * scale).collect()
+    }
+
     fn activation(&mut self) -> Activation {
         let none = Activation::None;
         let relu = Activation::Clip { low: 0.0, high: f32::INFINITY };
@@ -112,18 +118,18 @@ fn work(dice: &mut Dice, program: &Program, input: Value) -> Option<(Work, Shape
     Some(match dice.below(9) {
         0 | 1 => {
             let channels = dice.of(&[1, 5, 16, 24, 40]);
-            let weights = dice.numbers(channels * shape.channels);
+            let weights = dice.weights(shape.channels, channels);
             (Work::Dense { input, window: Window::POINT, weights }, Shape { channels, ..shape })
         }
         2 => {
             let (window, extent) = dice.window(shape, false)?;
             let channels = dice.of(&[1, 7, 16, 35]);
-            let weights = dice.numbers(channels * window.kernel[0] * window.kernel[1] * shape.channels);
+            let weights = dice.weights(window.kernel[0] * window.kernel[1] * shape.channels, channels);
             (Work::Dense { input, window, weights }, sized(extent, channels))
         }
         3 | 4 => {
             let (window, extent) = dice.window(shape, false)?;
-            let weights = dice.numbers(window.kernel[0] * window.kernel[1] * shape.channels);
+            let weights = dice.weights(window.kernel[0] * window.kernel[1], shape.channels);
             (Work::Depthwise { input, window, weights }, sized(extent, shape.channels))
         }
         5 => {
