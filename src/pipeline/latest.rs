@@ -46,6 +46,11 @@ impl<T> Latest<T> {
         self.changed.notify_all();
     }
 
+    /// Whether no more values come.
+    pub fn closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Waits for a value with a number above `seen`, at most `timeout`.
     pub fn newer(&self, seen: u64, timeout: Duration) -> Next<T> {
         let end = Instant::now() + timeout;

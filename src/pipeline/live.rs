@@ -278,6 +278,10 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
                 let limit = controls.limits.inference;
                 let left = pace.wait(shared.clock.now(), limit);
                 if !left.is_zero() {
+                    // What comes before its turn is passed over, at the end of the source too.
+                    if shared.frames.closed() {
+                        break;
+                    }
                     shared.shutdown.wait(left.min(PATIENCE));
                     continue;
                 }
