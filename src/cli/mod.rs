@@ -46,6 +46,7 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
+#[allow(clippy::large_enum_variant)] // a program has one command line
 enum Command {
     /// Explain a camera, pictures or the demo, live in a window
     Live(live::Live),

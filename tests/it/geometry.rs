@@ -192,7 +192,7 @@ fn what_lies_outside_of_the_region_has_no_influence() {
     // A region beside the picture is an error that says so.
     let outside = Region { x: 97, ..region };
     let error = explainer(Resize::Stretch, Some(outside)).explain(&frame, methods::find("grad-cam").expect("known"));
-    let said = error.err().expect("there is nothing to see").to_string();
+    let said = error.expect_err("there is nothing to see").to_string();
     assert!(said.contains("97,20,41,37") && said.contains("97x61"), "{said}");
 }
 
