@@ -46,7 +46,8 @@ test-browser: build ## the page of the live view in Chromium (pictures of it: ta
 	@$(MAKE) --no-print-directory $(BROWSER_READY)
 	node --test tests/browser/*.test.mjs
 
-memcheck: test-deps ## the kernels and the fused engine's tests under valgrind (two minutes; needs valgrind)
+memcheck: deps ## the kernels' and the fused engine's tests under valgrind
+	@sh cross/host-packages.sh memcheck
 	PROPTEST_CASES=16 CARGO_TARGET_$(shell rustc -vV | sed -n 's/host: //p' | tr a-z- A-Z_)_RUNNER="valgrind --quiet --error-exitcode=9" \
 		cargo test --release --locked --lib -- kernels:: engine::fused::
 

@@ -1,20 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# host-packages.sh build | test | recording | http | browser | cross | camera | package
+# host-packages.sh build | test | memcheck | recording | http | browser | cross | camera | package
 #
-# Sees to it that this machine has what gradcam needs to be built and shown (build), to be tested (test), to be tested
-# with recordings under hardship (recording), to have its server tried with the clients that people have (http) and its
-# page in a browser (browser), to be built for ARM boards and tried under an emulator (cross), to be tested with cameras
-# in a virtual machine (camera), or to be packed for Debian (package).
+# Sees to it that this machine has what gradcam needs to be built and shown (build), to be tested (test), under valgrind
+# (memcheck), with recordings under hardship (recording), with the clients that people have (http), in a browser
+# (browser), to be built for ARM boards and tried under an emulator (cross), to be tested with cameras in a virtual
+# machine (camera), or to be packed for Debian (package).
 # On Debian and Ubuntu the missing packages are installed, through sudo where not root; where nothing is missing,
 # nothing is asked and apt is not called. On other systems they are named, and the build goes on.
 set -eu
 
 purpose=${1:-}
 case $purpose in
-  build | test | recording | http | browser | cross | camera | package) ;;
-  *) echo "usage: host-packages.sh build | test | recording | http | browser | cross | camera | package" >&2; exit 2 ;;
+  build | test | memcheck | recording | http | browser | cross | camera | package) ;;
+  *) echo "usage: host-packages.sh build | test | memcheck | recording | http | browser | cross | camera | package" >&2; exit 2 ;;
 esac
 cd "$(dirname "$0")/.."
 
@@ -70,13 +70,17 @@ if [ "$purpose" = test ]; then
   program Xvfb xvfb
   program xdotool xdotool
   program xwd x11-apps
-  program convert imagemagick
+  program import imagemagick
   # Videos: made, decoded and read by others.
   program ffmpeg ffmpeg
   program mediainfo mediainfo
   # The reference tests.
   program python3 python3
   venv_possible || lack python3-venv
+fi
+
+if [ "$purpose" = memcheck ]; then
+  program valgrind valgrind
 fi
 
 if [ "$purpose" = recording ]; then
