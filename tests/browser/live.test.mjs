@@ -74,16 +74,18 @@ test("freeze holds the picture, and lets it go", async () => {
 });
 
 test("a chosen class changes the heat and the map, and a contrast is the difference of two maps", async () => {
+  // A frame on which there is heat for a cat, and so none for a cup; the demo shows both in turn.
+  await board.until("status.json", ({ gate, target }) => gate > 0.99 && /cat|tabby/.test(target.label));
   await page.locator("#freeze").click();
   await page.locator("#freeze[aria-pressed=true]").waitFor();
   const maps = {};
-  const picture = {};
+  let was;
   for (const [label, number] of [["Egyptian cat", 285], ["espresso", 967]]) {
-    const was = await pixels(page);
-    const { target: old } = await board.read("map.json");
     await choose(page, "Explain", label);
     maps[label] = await board.until("map.json", target(number));
-    picture[label] = old.class === number ? was : await changed(page, was);
+    // The best class may have been this cat, or another with nearly the same map.
+    if (was) await changed(page, was);
+    was = await pixels(page);
     assert.equal(await page.locator("#target").textContent(), label);
     assert.equal(await page.locator("#follow").isChecked(), false);
   }
@@ -92,6 +94,9 @@ test("a chosen class changes the heat and the map, and a contrast is the differe
   assert.notDeepEqual(cat.values, cup.values);
 
   await choose(page, "Explain", "Egyptian cat");
+  // The second list leaves out the class that is explained, which is the cup until the page knows better.
+  await page.locator("#target").getByText("Egyptian cat", { exact: true }).waitFor();
+  await board.until("map.json", target(285));
   await choose(page, "Rather than", "espresso");
   const both = await board.until("map.json", target(285, 967));
   await page.locator("#target", { hasText: "Egyptian cat − espresso" }).waitFor();
