@@ -118,7 +118,7 @@ test-deb: deb ## install the package in a bare Debian, and start its service und
 test-deb-arm64: deb-arm64 ## install the ARM package in a bare Debian under an emulator
 	$(SUDO) cross/package/test-deb.sh target/package/gradcam_$(VERSION)_arm64.deb
 
-test-all: test lint test-camera test-deb test-arm test-camera-arm test-deb-arm64 fuzz ## all of it, which takes hours
+test-all: test lint memcheck test-browser test-http test-recording test-power-loss test-camera test-deb test-arm test-camera-arm test-deb-arm64 fuzz ## all of it, which takes hours
 
 deps: ## install the system packages that building and the window need
 	@sh cross/host-packages.sh build
