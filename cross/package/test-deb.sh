@@ -26,7 +26,7 @@ fi
 base=${GRADCAM_BARE_DEBIAN:-target/debian/bare-$arch.tar}
 if [ ! -e "$base" ]; then
   mkdir -p "$(dirname "$base")"
-  mmdebstrap --quiet --arch="$arch" --variant=minbase bookworm "$base.part"
+  mmdebstrap --quiet --format=tar --arch="$arch" --variant=minbase bookworm "$base.part"
   mv "$base.part" "$base"
 fi
 root=$(mktemp -d)

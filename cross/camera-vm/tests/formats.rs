@@ -106,6 +106,31 @@ pub fn webcam() {
     }
 }
 
+/// Nothing but grey: nokhwa opens no such camera. It is chosen without being asked for grey, and comes back.
+pub fn infrared() {
+    let camera = Webcam::plug_infrared(0);
+    let whole = |frame: &Frame| {
+        if let Err(reason) = webcam::check_grey(&frame.rgb, frame.width, frame.height) {
+            panic!("{reason}");
+        }
+    };
+    for (index, size) in SIZES.into_iter().enumerate() {
+        webcam::prepare(Format::Grey, index);
+        let request = CameraRequest { format: None, ..request(PixelFormat::Grey, size, 30) };
+        let mut eye = Eye::open(&camera.node, &request);
+        series(&mut eye, |frame| {
+            assert_eq!((frame.width, frame.height), (size.0.into(), size.1.into()));
+            whole(frame);
+        });
+    }
+    let mut eye = Eye::open(&camera.node, &request(PixelFormat::Mjpeg, SIZES[0], 30));
+    eye.picture(START, whole);
+    drop(camera);
+    eye.lost(START, &[]);
+    let _camera = Webcam::plug_infrared(1);
+    eye.picture(START, whole);
+}
+
 pub fn bare_jpegs() {
     let camera = Webcam::plug(0);
     camera.tell(|controls| controls.bare = true);
