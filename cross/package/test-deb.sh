@@ -26,7 +26,9 @@ fi
 base=${GRADCAM_BARE_DEBIAN:-target/debian/bare-$arch.tar}
 if [ ! -e "$base" ]; then
   mkdir -p "$(dirname "$base")"
-  mmdebstrap --quiet --format=tar --arch="$arch" --variant=minbase bookworm "$base.part"
+  # One mirror, the machine's own: the updates of some architectures are at times out of step.
+  . cross/debian-packages.sh
+  mmdebstrap --quiet --format=tar --arch="$arch" --variant=minbase bookworm "$base.part" "$(debian_mirror)"
   mv "$base.part" "$base"
 fi
 root=$(mktemp -d)
