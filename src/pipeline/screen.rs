@@ -83,6 +83,8 @@ pub struct Screen {
     broken_off: bool,
     /// Why the last snapshot could not be written.
     trouble: Option<String>,
+    /// Whether frames wait until they are explained: their times are a video's then, and not those of the run.
+    waits: bool,
     /// Something changed that is not on the canvas yet.
     stale: bool,
     drawn: Duration,
@@ -110,6 +112,7 @@ impl Screen {
             recorded: None,
             broken_off: false,
             trouble: None,
+            waits: false,
             stale: true,
             drawn: Duration::ZERO,
         }
@@ -126,9 +129,15 @@ impl Screen {
         self.draw(&view);
         let mut window = Window::open(title, self.canvas.width, self.canvas.height)?;
         self.begin()?;
-        while window.is_open() && !view.ended() {
+        while window.is_open() {
+            // What was explained before the end is shown too.
+            let (ended, mut came) = (view.ended(), false);
             while let Some(explained) = view.explained(Duration::ZERO) {
                 self.take(explained, &view);
+                came = true;
+                if self.waits {
+                    break;
+                }
             }
             self.update(&mut view, Duration::from_millis(5));
             let now = view.now();
@@ -150,6 +159,9 @@ impl Screen {
                 }
             }
             self.serve(&view);
+            if ended && !came {
+                break;
+            }
         }
         Ok(self.end())
     }
@@ -286,8 +298,10 @@ impl Screen {
         hud.camera = capture.source;
         if hud.state != State::Frozen {
             hud.state = capture.lost.map_or(State::Live, |reason| State::Lost { reason });
-            hud.map_age = map.map_or(Duration::ZERO, |map| view.now().saturating_sub(map.time));
+            let age = |map: &HeatMap| view.now().saturating_sub(map.time);
+            hud.map_age = map.filter(|_| !capture.waits).map_or(Duration::ZERO, age);
         }
+        self.waits = capture.waits;
     }
 
     fn draw(&mut self, view: &View) {
@@ -316,9 +330,9 @@ impl Screen {
         let (Some(recorder), Some(frame)) = (&mut self.recorder, &self.frame) else { return };
         let (last, at) = self.recorded.unwrap_or((u64::MAX, Duration::ZERO));
         let moves = self.hud.state == State::Live;
-        let time = if moves { frame.time } else { view.now() };
+        let time = if moves || self.waits { frame.time } else { view.now() };
         if (moves && last != frame.number) || (!moves && time.saturating_sub(at) >= IDLE) || self.recorded.is_none() {
-            recorder.take(&self.canvas, frame, &self.settings.look, time, false);
+            recorder.take(&self.canvas, frame, &self.settings.look, time, self.waits);
             self.recorded = Some((frame.number, time));
         }
         let progress = recorder.progress();

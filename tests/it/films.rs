@@ -321,6 +321,47 @@ fn a_video_plays_live_at_its_own_pace_and_ends() {
 }
 
 #[test]
+fn a_video_that_need_not_keep_its_pace_is_explained_frame_by_frame_and_recorded_so() {
+    let folder = Folder::new();
+    let input = clip(&folder, "clip.mp4", &H264);
+    let out = folder.path("out.mp4");
+    let run = gradcam(&[
+        "live",
+        "--headless",
+        "--realtime",
+        "false",
+        "--source",
+        &input,
+        "--json",
+        "--record",
+        &out.to_string_lossy(),
+    ]);
+    run.succeeds();
+    assert!(run.stderr.contains("20 frames, 0 lost"), "{}", run.stderr);
+    let frame = |line: &str| {
+        let report: Value = serde_json::from_str(line).expect("JSON");
+        (report["frame"]["number"].as_u64().expect("a number"), report["frame"]["time"].as_f64().expect("a number"))
+    };
+    let explained: Vec<(u64, f64)> = run.stdout.lines().map(frame).collect();
+    assert!(explained.iter().enumerate().all(|(n, (number, _))| *number == n as u64), "{explained:?}");
+    let packets = probe(&out)["packets"].as_array().expect("a list").clone();
+    let shown: Vec<f64> =
+        packets.iter().map(|packet| packet["pts_time"].as_str().expect("a time").parse().expect("a number")).collect();
+    assert_eq!((explained.len(), shown.len()), (20, 20));
+    for (n, ((_, explained), shown)) in explained.iter().zip(&shown).enumerate() {
+        let time = n as f64 / 10.0;
+        assert!((explained - time).abs() < 1e-3 && (shown - time).abs() < 1e-3, "{n}: {explained} {shown}");
+    }
+    // Each map is on its own frame.
+    let text = std::fs::read_to_string(folder.path("out.jsonl")).expect("it is there");
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let entries: Vec<Value> = lines.filter(|line| line["kind"] == "explained").collect();
+    assert_eq!(entries.len(), 20);
+    assert!(entries.iter().all(|entry| entry["video"]["frame"] == entry["frame"]["frame"]), "{text}");
+    gradcam(&["live", "--headless", "--source", "demo", "--realtime", "false"]).fails_saying(&["--realtime", "videos"]);
+}
+
+#[test]
 fn a_video_begins_anew_at_its_end_where_that_is_asked_for() {
     let folder = Folder::new();
     let input = clip(&folder, "clip.mp4", &H264);
