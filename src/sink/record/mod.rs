@@ -8,6 +8,7 @@ pub mod encoder;
 pub mod fit;
 pub mod mp4;
 pub mod name;
+pub mod sounded;
 mod steps;
 mod storage;
 
