@@ -2,7 +2,7 @@
 
 use super::arena::{Arena, behind};
 use super::finish::{Block, Finish, finish};
-use super::simd::Simd;
+use super::simd::{Simd, largest};
 use super::{Isa, dispatch};
 
 /// Where the pixels of a row go, and what is done to them last. Offsets are floats in the arena.
@@ -139,7 +139,7 @@ pub struct Windows<'a> {
     pub pooling: Pooling,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pooling {
     Max,
     /// Divided by the cells of the picture in the window, or by this many.
@@ -180,13 +180,13 @@ unsafe fn pool_row<S: Simd>(arena: &Arena, windows: &Windows, pixels: usize, bia
         for lane in (0..bias.len()).step_by(S::LANES) {
             // SAFETY: `pool` checked all columns of all rows, and the slice of whole vectors.
             unsafe {
-                let largest = windows.pooling == Pooling::Max;
-                let mut value = S::splat(if largest { f32::NEG_INFINITY } else { 0.0 });
+                let of_largest = windows.pooling == Pooling::Max;
+                let mut value = S::splat(if of_largest { f32::NEG_INFINITY } else { 0.0 });
                 for row in windows.rows {
                     for tap in taps.clone() {
                         let column = start + tap * windows.dilation - windows.before;
                         let cell = S::load(base.add(behind(row + lane, column, windows.step)));
-                        value = if largest { S::max(value, cell) } else { S::add(value, cell) };
+                        value = if of_largest { largest::<S>(value, cell) } else { S::add(value, cell) };
                     }
                 }
                 if let Pooling::Average(count) = windows.pooling {

@@ -6,7 +6,7 @@
 
 use super::arena::{Aligned, Arena, behind};
 use super::finish::{Activation, Block, Finish, finish};
-use super::simd::{Simd, add_product};
+use super::simd::{Simd, add_product, clip};
 use super::{Isa, dispatch};
 use std::ops::Range;
 
@@ -234,10 +234,10 @@ impl Tile<'_> {
             let [low, high, last_low, last_high] = bounds.map(|bound| S::splat(bound));
             for (pixel, sums) in sums.into_iter().enumerate() {
                 for (vector, sum) in sums.into_iter().enumerate() {
-                    let mut value = S::min(S::max(sum, low), high);
+                    let mut value = clip::<S>(sum, low, high);
                     if let Some((residual, step)) = self.residual {
                         value = S::add(value, S::load(residual.add(behind(behind(0, pixel, step), vector, S::LANES))));
-                        value = S::min(S::max(value, last_low), last_high);
+                        value = clip::<S>(value, last_low, last_high);
                     }
                     S::store(self.to.add(behind(behind(0, pixel, self.output_step), vector, S::LANES)), value);
                 }

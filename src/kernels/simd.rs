@@ -23,8 +23,12 @@ pub trait Simd: Copy + 'static {
     unsafe fn sub(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     unsafe fn mul(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     unsafe fn div(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// The smaller one. `b` where that is NaN; where only `a` is, `b` or NaN.
     unsafe fn min(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// The larger one. `b` where that is NaN; where only `a` is, `b` or NaN.
     unsafe fn max(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// The bits that are set in either: NaN where either is.
+    unsafe fn or(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// a·b + c; rounded once where the set can.
     unsafe fn fma(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     /// To the nearest integer.
@@ -48,6 +52,26 @@ pub trait Simd: Copy + 'static {
         // SAFETY: the caller vouches for all factors and weights.
         unsafe { add_product::<Self, PIXELS, VECTORS>(sums, factors, step, weights) }
     }
+}
+
+/// min(max(x, low), high). NaN stays NaN: what is not a number must not be shown as one.
+///
+/// # Safety
+/// Where the machine has the instructions.
+#[inline(always)]
+pub unsafe fn clip<S: Simd>(x: S::Vector, low: S::Vector, high: S::Vector) -> S::Vector {
+    // SAFETY: passed on from the caller.
+    unsafe { S::min(high, S::max(low, x)) }
+}
+
+/// The larger one, and NaN where either is.
+///
+/// # Safety
+/// As [`clip`].
+#[inline(always)]
+pub unsafe fn largest<S: Simd>(a: S::Vector, b: S::Vector) -> S::Vector {
+    // SAFETY: passed on from the caller.
+    unsafe { S::or(S::max(a, b), S::max(b, a)) }
 }
 
 /// [`Simd::add_products`] of one factor.
@@ -130,6 +154,11 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    unsafe fn or(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|at| f32::from_bits(a[at].to_bits() | b[at].to_bits()))
+    }
+
+    #[inline(always)]
     unsafe fn fma(a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
         std::array::from_fn(|at| a[at] * b[at] + c[at])
     }
@@ -159,7 +188,8 @@ mod x86 {
 
     macro_rules! instructions {
         ($set:ident, $vector:ty, $lanes:expr, $registers:expr, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident,
-         $div:ident, $min:ident, $max:ident, $fma:ident, round |$x:ident| $round:expr, power |$power_of:ident| $power:expr) => {
+         $div:ident, $min:ident, $max:ident, $fma:ident, or = |$one:ident, $other:ident| $or:expr, round = |$x:ident| $round:expr,
+         power = |$power_of:ident| $power:expr) => {
             // SAFETY (all): the trait's contract is the instructions' own.
             impl Simd for $set {
                 type Vector = $vector;
@@ -213,6 +243,11 @@ mod x86 {
                 }
 
                 #[inline(always)]
+                unsafe fn or($one: $vector, $other: $vector) -> $vector {
+                    unsafe { $or }
+                }
+
+                #[inline(always)]
                 unsafe fn fma(a: $vector, b: $vector, c: $vector) -> $vector {
                     unsafe { $fma(a, b, c) }
                 }
@@ -252,13 +287,12 @@ mod x86 {
         _mm256_min_ps,
         _mm256_max_ps,
         _mm256_fmadd_ps,
-        round | a | _mm256_round_ps::<NEAREST>(a),
-        power
-            | a
-            | _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(
-                _mm256_cvtps_epi32(a),
-                _mm256_set1_epi32(127)
-            )))
+        or = |a, b| _mm256_or_ps(a, b),
+        round = |a| _mm256_round_ps::<NEAREST>(a),
+        power = |a| _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(
+            _mm256_cvtps_epi32(a),
+            _mm256_set1_epi32(127)
+        )))
     );
 
     instructions!(
@@ -276,13 +310,12 @@ mod x86 {
         _mm512_min_ps,
         _mm512_max_ps,
         _mm512_fmadd_ps,
-        round | a | _mm512_roundscale_ps::<NEAREST>(a),
-        power
-            | a
-            | _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_add_epi32(
-                _mm512_cvtps_epi32(a),
-                _mm512_set1_epi32(127)
-            )))
+        or = |a, b| _mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512(a), _mm512_castps_si512(b))),
+        round = |a| _mm512_roundscale_ps::<NEAREST>(a),
+        power = |a| _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_add_epi32(
+            _mm512_cvtps_epi32(a),
+            _mm512_set1_epi32(127)
+        )))
     );
 }
 #[cfg(target_arch = "x86_64")]
@@ -347,6 +380,11 @@ mod arm {
         #[inline(always)]
         unsafe fn max(a: float32x4_t, b: float32x4_t) -> float32x4_t {
             unsafe { vmaxq_f32(a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn or(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+            unsafe { vreinterpretq_f32_u32(vorrq_u32(vreinterpretq_u32_f32(a), vreinterpretq_u32_f32(b))) }
         }
 
         #[inline(always)]

@@ -93,6 +93,9 @@ struct Shared {
     not_loaded: Mutex<Option<String>>,
     /// Turns of the inference, with a frame or without.
     turns: AtomicU64,
+    /// Since when the inference has been at a turn that may take longer than others: a layer is loaded, or the null level
+    /// of a method measured.
+    preparing: Mutex<Option<Duration>>,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
 }
@@ -122,6 +125,7 @@ pub fn run(
         stats: Mutex::default(),
         not_loaded: Mutex::default(),
         turns: AtomicU64::new(0),
+        preparing: Mutex::default(),
         clock,
         shutdown,
     };
@@ -174,8 +178,9 @@ fn capture(mut source: Box<dyn Source>, shared: &Shared) -> Result<()> {
     let mut named = false;
     let mut pace = Pace::default();
     let mut heart = Heartbeat::start(shared.clock.now());
+    let mut beat = || heart.beat(shared.clock.now(), shared.turns.load(Ordering::Relaxed), *lock(&shared.preparing));
     while !shared.shutdown.requested() {
-        heart.beat(shared.clock.now(), shared.turns.load(Ordering::Relaxed));
+        beat();
         match source.read(&mut raw)? {
             Event::Frame => {}
             Event::Lost(reason) => {
@@ -214,7 +219,7 @@ fn capture(mut source: Box<dyn Source>, shared: &Shared) -> Result<()> {
                 drop(stats);
                 shared.frames.put(Arc::clone(&frame));
                 while source.waits() && !shared.shutdown.requested() && !shared.frames.taken(PATIENCE) {
-                    heart.beat(shared.clock.now(), shared.turns.load(Ordering::Relaxed));
+                    beat();
                 }
             }
             Err(broken) => {
@@ -256,6 +261,10 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
         shared.turns.fetch_add(1, Ordering::Relaxed);
         let (revision, controls) = lock(&shared.controls).clone();
         let changed = obeyed != Some(revision);
+        if changed {
+            *lock(&shared.preparing) = Some(shared.clock.now());
+        }
+        let _prepared = AtEnd(|| *lock(&shared.preparing) = None);
         if changed && explainer.selector.locked() != controls.locked {
             explainer.selector.lock(controls.locked);
         }
@@ -318,7 +327,10 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
             continue;
         }
         // The drop test takes nine forward passes: the map does not wait for it, and other wishes do not either.
-        let unchanged = || lock(&shared.controls).0 == revision && !shared.shutdown.requested();
+        let unchanged = || {
+            shared.turns.fetch_add(1, Ordering::Relaxed);
+            lock(&shared.controls).0 == revision && !shared.shutdown.requested()
+        };
         map.drop_test = explainer.drop_test(&map, unchanged)?;
         if map.drop_test.is_some() && explained.send(told(&frame, map, explainer.found())).is_err() {
             break;

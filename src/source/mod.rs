@@ -231,10 +231,11 @@ pub fn controls(device: &DeviceInfo) -> Result<Vec<ControlInfo>> {
     camera::controls(device)
 }
 
-/// The first camera that delivers colour pictures in a format that can be read.
+/// The first camera that delivers pictures in a format that can be read; in colour, if there is one.
 pub fn default_camera() -> Option<SourceSpec> {
     let cameras = devices().ok()?;
-    let first = cameras.iter().find(|info| camera::is_usable(info))?;
+    let colour = cameras.iter().find(|info| camera::is_colour(info));
+    let first = colour.or_else(|| cameras.iter().find(|info| camera::is_usable(info)))?;
     Some(SourceSpec::Camera(CameraId::Index(first.index)))
 }
 

@@ -1,11 +1,12 @@
 //! Runs schedules.
 
 use super::cache::second_level;
+use super::call::Call;
 use super::crew::{Crew, Meeting, Work};
 use super::load::{Kernel, Loaded};
 use super::price::Prices;
 use super::program::Program;
-use super::schedule::{Call, Machine, Schedule};
+use super::schedule::{Machine, Schedule};
 use crate::kernels::Isa;
 use crate::kernels::arena::Arena;
 use crate::kernels::depthwise::{Depthwise, depthwise};

@@ -9,31 +9,11 @@ use super::program::{Activation, Program, Shape, Step, Value, Window, Work};
 use super::run::Runner;
 use super::schedule::Machine;
 use crate::kernels::Isa;
+use crate::kernels::dice::Dice;
 use proptest::prelude::*;
 use std::sync::Arc;
 
-/// A linear congruential generator (Knuth's MMIX constants).
-struct Dice(u64);
-
 impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % bound
-    }
-
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
-
-    /// From −1 to 1.
-    fn number(&mut self) -> f32 {
-        self.below(2001) as f32 / 1000.0 - 1.0
-    }
-
-    fn numbers(&mut self, count: usize) -> Vec<f32> {
-        (0..count).map(|_| self.number()).collect()
-    }
-
     /// Weights of sums that are about as large as their terms, so that their rounding stays small beside results.
     fn weights(&mut self, terms: usize, sums: usize) -> Vec<f32> {
         let scale = 1.0 / (terms as f32).sqrt();
