@@ -279,7 +279,7 @@ impl<S: Storage> Recording<S> {
         self.fragments += 1;
         data.clear();
         let times: Vec<u64> = samples.drain(..).map(|sample| sample.time).collect();
-        let explained: Vec<(u64, Explained)> = explained.drain(..).collect();
+        let explained = std::mem::take(explained);
         if let Some(logbook) = &mut self.logbook {
             for (frame, explained) in explained {
                 let time = seconds(times[(frame - number) as usize]).as_secs_f64();
