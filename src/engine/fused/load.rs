@@ -1,6 +1,6 @@
 //! Steps with their weights in the order in which the kernels read them.
 
-use super::program::{Shape, Step, Value, Window, Work};
+use super::program::{Bounds, Shape, Step, Term, Value, Window, Work};
 use crate::kernels::arena::Aligned;
 use crate::kernels::elements::Pooling;
 use crate::kernels::finish::{Activation, Finish};
@@ -42,6 +42,12 @@ pub(super) enum Kernel {
         bias: Aligned,
     },
     Gate {
+        bias: Aligned,
+    },
+    Where {
+        within: Bounds,
+        yes: Option<f32>,
+        no: Option<f32>,
         bias: Aligned,
     },
     /// `finished` where more is to be done than to copy.
@@ -95,6 +101,11 @@ impl Loaded {
                 bias: padded(bias),
             },
             Work::Gate { .. } => Kernel::Gate { bias: padded(bias) },
+            Work::Where { within, yes, no, .. } => {
+                let number = |term: &Term| if let Term::Number(number) = term { Some(*number) } else { None };
+                Kernel::Where { within: *within, yes: number(yes), no: number(no), bias: padded(bias) }
+            }
+            Work::Repeat { .. } => Kernel::Scale { factors: None, bias: padded(bias) },
             Work::Pick { channels } => {
                 let plain = [step.activation, step.last] == [Activation::None; 2];
                 let finished = !plain || bias.is_some() || step.residual.is_some();
