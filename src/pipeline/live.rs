@@ -70,6 +70,8 @@ pub struct Capture {
     pub last_broken: String,
     /// Frames that the source itself lost.
     pub dropped: u64,
+    /// Whether each frame waits until it is explained.
+    pub waits: bool,
 }
 
 /// The caller's side of a run.
@@ -119,7 +121,7 @@ pub fn run(
     let shared = Shared {
         frames: Latest::new(),
         controls: Mutex::new((0, controls)),
-        capture: Mutex::new(Capture { source: source.name(), ..Capture::default() }),
+        capture: Mutex::new(Capture { source: source.name(), waits: source.waits(), ..Capture::default() }),
         stats: Mutex::default(),
         not_loaded: Mutex::default(),
         turns: AtomicU64::new(0),
@@ -176,8 +178,9 @@ fn capture(mut source: Box<dyn Source>, shared: &Shared) -> Result<()> {
     let mut named = false;
     let mut pace = Pace::default();
     let mut heart = Heartbeat::start(shared.clock.now());
+    let mut beat = || heart.beat(shared.clock.now(), shared.turns.load(Ordering::Relaxed), *lock(&shared.preparing));
     while !shared.shutdown.requested() {
-        heart.beat(shared.clock.now(), shared.turns.load(Ordering::Relaxed), *lock(&shared.preparing));
+        beat();
         match source.read(&mut raw)? {
             Event::Frame => {}
             Event::Lost(reason) => {
@@ -215,6 +218,9 @@ fn capture(mut source: Box<dyn Source>, shared: &Shared) -> Result<()> {
                 stats.1.tick(now);
                 drop(stats);
                 shared.frames.put(Arc::clone(&frame));
+                while source.waits() && !shared.shutdown.requested() && !shared.frames.taken(PATIENCE) {
+                    beat();
+                }
             }
             Err(broken) => {
                 log::info!("{}: {broken}", capture.source);
@@ -296,6 +302,7 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
                 match shared.frames.newer(seen, PATIENCE) {
                     Next::Value(number, frame) => {
                         seen = number;
+                        shared.frames.take(number);
                         pace.pass(shared.clock.now(), limit);
                         frame
                     }

@@ -82,6 +82,8 @@ pub struct Screen {
     broken_off: bool,
     /// Why the last snapshot could not be written.
     trouble: Option<String>,
+    /// Whether frames wait until they are explained: their times are a video's then, and not those of the run.
+    waits: bool,
     /// Something changed that is not on the canvas yet.
     stale: bool,
     drawn: Duration,
@@ -109,6 +111,7 @@ impl Screen {
             recorded: None,
             broken_off: false,
             trouble: None,
+            waits: false,
             stale: true,
             drawn: Duration::ZERO,
         }
@@ -125,9 +128,15 @@ impl Screen {
         self.draw(&view);
         let mut window = Window::open(title, self.canvas.width, self.canvas.height)?;
         self.begin()?;
-        while window.is_open() && !view.ended() {
+        while window.is_open() {
+            // What was explained before the end is shown too.
+            let (ended, mut came) = (view.ended(), false);
             while let Some(explained) = view.explained(Duration::ZERO) {
                 self.take(explained, &view);
+                came = true;
+                if self.waits {
+                    break;
+                }
             }
             self.update(&mut view, Duration::from_millis(5));
             let now = view.now();
@@ -149,6 +158,9 @@ impl Screen {
                 }
             }
             self.serve(&view);
+            if ended && !came {
+                break;
+            }
         }
         Ok(self.end())
     }
@@ -250,8 +262,10 @@ impl Screen {
         hud.camera = capture.source;
         if hud.state != State::Frozen {
             hud.state = capture.lost.map_or(State::Live, |reason| State::Lost { reason });
-            hud.map_age = map.map_or(Duration::ZERO, |map| view.now().saturating_sub(map.time));
+            let shown = map.filter(|_| !capture.waits);
+            hud.map_age = shown.map_or(Duration::ZERO, |map| view.now().saturating_sub(map.time));
         }
+        self.waits = capture.waits;
     }
 
     fn draw(&mut self, view: &View) {

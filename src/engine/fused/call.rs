@@ -133,6 +133,28 @@ impl Layout<'_> {
                 let gate_step = if gate.shape.cells() == 1 { 0 } else { gate.step };
                 rows.for_each(|y| push(call(y..y + 1, vec![maps.row(y), gate_row(y), gate_step], maps.step)));
             }
+            Work::Where { input, yes, no, .. } => {
+                let maps = self.maps(*input, thread);
+                let [yes, no] = [yes, no].map(|term| term.value().map(|value| self.maps(value, thread)));
+                let place = |maps: Option<Maps>, y: usize| maps.map_or([0, 0], |maps| [maps.row(y), maps.step]);
+                rows.for_each(|y| {
+                    let from = [vec![maps.row(y)], place(yes, y).to_vec(), place(no, y).to_vec()].concat();
+                    push(call(y..y + 1, from, maps.step));
+                });
+            }
+            Work::Repeat { input } => {
+                let maps = self.maps(*input, thread);
+                let row = |y: usize| maps.row(if maps.shape.height == 1 { 0 } else { y });
+                let step = if maps.shape.width == 1 { 0 } else { maps.step };
+                rows.for_each(|y| push(call(y..y + 1, vec![row(y)], step)));
+            }
+            Work::Spread { input, stride } => {
+                let maps = self.maps(*input, thread);
+                for y in rows {
+                    let from = if y.is_multiple_of(stride[0]) { vec![maps.row(y / stride[0])] } else { Vec::new() };
+                    push(call(y..y + 1, from, maps.step));
+                }
+            }
             Work::Pick { .. } => {
                 let Kernel::Pick { runs, .. } = &loaded.kernel else { unreachable!("it was loaded as what it is") };
                 for y in rows {

@@ -55,9 +55,18 @@ fn finished(finish: Finish, sum: f64, residual: Option<f32>) -> f64 {
 fn products(dice: &mut Dice, isa: Isa) -> Result<(), TestCaseError> {
     let (rows, pixels, outputs) = (dice.from(1, 3), dice.from(1, 40), dice.from(1, 70));
     let (taps, run, step) = (dice.from(1, 4), dice.from(1, 20), dice.from(0, 24));
+    let single = dice.below(3) == 0;
+    let [rows, pixels, taps] = if single { [1; 3] } else { [rows, pixels, taps] };
     let width = outputs.next_multiple_of(isa.lanes());
     let inputs = vec![(pixels - 1) * step + run; rows * taps];
     let Scene { arena, places, to } = Scene::new(dice, &inputs, [rows, pixels, width]);
+    if single {
+        // Of a gradient's first factors most are zero: often few are left, and sometimes many.
+        let left = dice.from(0, 12);
+        let zeros = places[0] + left.min(run)..places[0] + run;
+        // SAFETY: `at` checks the bounds, and nobody else has the arena.
+        zeros.for_each(|at| unsafe { *arena.at(at, 1) = 0.0 });
+    }
     let (weights, bias) = (dice.numbers(outputs * taps * run), dice.numbers(outputs));
     let bias = (dice.below(2) == 0).then_some(bias);
     let packed = product::Packed::new(isa, &weights, bias.as_deref(), outputs);
@@ -313,7 +322,8 @@ fn a_sum_that_is_not_a_number_is_not_clipped_to_one() {
         let arena = Arena::new(4 * 16);
         // SAFETY: `at` checks the bounds, and nobody else has the arena.
         unsafe { [1.0, f32::NAN].iter().zip([0, 16]).for_each(|(number, at)| *arena.at(at, 1) = *number) };
-        let weights = product::Packed::new(isa, &vec![1.0; isa.lanes()], None, isa.lanes());
+        let pack = |weight: f32| product::Packed::new(isa, &vec![weight; isa.lanes()], None, isa.lanes());
+        let (weights, infinite) = (pack(1.0), pack(f32::INFINITY));
         let clip = Activation::Clip { low, high };
         let call = Product {
             weights: &weights,
@@ -330,6 +340,11 @@ fn a_sum_that_is_not_a_number_is_not_clipped_to_one() {
         product(isa, &arena, &call);
         let after = contents(&arena);
         assert!(after[32] == 1.0 && after[48].is_nan(), "{isa}: {} and {}", after[32], after[48]);
+        // Zero times infinity.
+        // SAFETY: as above.
+        unsafe { *arena.at(0, 1) = 0.0 };
+        product(isa, &arena, &Product { weights: &infinite, pixels: 1, ..call });
+        assert!(contents(&arena)[32].is_nan(), "{isa}: {}", contents(&arena)[32]);
     }
 }
 

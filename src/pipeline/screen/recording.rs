@@ -34,9 +34,9 @@ impl Screen {
         let (Some(recorder), Some(frame)) = (&mut self.recorder, &self.frame) else { return };
         let (last, at) = self.recorded.unwrap_or((u64::MAX, Duration::ZERO));
         let moves = self.hud.state == State::Live;
-        let time = if moves { frame.time } else { view.now() };
+        let time = if moves || self.waits { frame.time } else { view.now() };
         if (moves && last != frame.number) || (!moves && time.saturating_sub(at) >= IDLE) || self.recorded.is_none() {
-            recorder.take(&self.canvas, frame, &self.settings.look, time, false);
+            recorder.take(&self.canvas, frame, &self.settings.look, time, self.waits);
             self.recorded = Some((frame.number, time));
         }
         let progress = recorder.progress();
