@@ -148,6 +148,13 @@ impl Layout<'_> {
                 let step = if maps.shape.width == 1 { 0 } else { maps.step };
                 rows.for_each(|y| push(call(y..y + 1, vec![row(y)], step)));
             }
+            Work::Spread { input, stride } => {
+                let maps = self.maps(*input, thread);
+                for y in rows {
+                    let from = if y.is_multiple_of(stride[0]) { vec![maps.row(y / stride[0])] } else { Vec::new() };
+                    push(call(y..y + 1, from, maps.step));
+                }
+            }
             Work::Pick { .. } => {
                 let Kernel::Pick { runs, .. } = &loaded.kernel else { unreachable!("it was loaded as what it is") };
                 for y in rows {

@@ -14,7 +14,7 @@ pub(super) fn streamed(step: &Step) -> Option<(Value, Window)> {
         Work::Scale { input, .. } | Work::Gate { input, .. } => Some((*input, Window::POINT)),
         // What is chosen was made last; what it depends on is there since long before.
         Work::Where { input, yes, no, .. } => Some((yes.value().or(no.value()).unwrap_or(*input), Window::POINT)),
-        Work::Mean { .. } | Work::Repeat { .. } | Work::Pick { .. } => None,
+        Work::Mean { .. } | Work::Repeat { .. } | Work::Spread { .. } | Work::Pick { .. } => None,
     }
 }
 

@@ -56,6 +56,14 @@ pub(super) enum Kernel {
         bias: Aligned,
         finished: bool,
     },
+    /// `pixels` of a row of the input, so many columns apart.
+    Spread {
+        pixels: usize,
+        apart: usize,
+        channels: usize,
+        bias: Aligned,
+        finished: bool,
+    },
 }
 
 /// Channels that are neighbours before and after.
@@ -80,6 +88,8 @@ impl Loaded {
             let columns = values[*input].width;
             Kernel::Pool { window: *window, pooling, columns, bias: padded(bias) }
         };
+        let plain = [step.activation, step.last] == [Activation::None; 2];
+        let finished = !plain || bias.is_some() || step.residual.is_some();
         let kernel = match &mut step.work {
             Work::Dense { window, weights, .. } => Kernel::Product {
                 weights: product::Packed::new(isa, &take(weights), bias, channels),
@@ -106,11 +116,14 @@ impl Loaded {
                 Kernel::Where { within: *within, yes: number(yes), no: number(no), bias: padded(bias) }
             }
             Work::Repeat { .. } => Kernel::Scale { factors: None, bias: padded(bias) },
-            Work::Pick { channels } => {
-                let plain = [step.activation, step.last] == [Activation::None; 2];
-                let finished = !plain || bias.is_some() || step.residual.is_some();
-                Kernel::Pick { runs: runs(channels), bias: padded(bias), finished }
-            }
+            Work::Spread { input, stride } => Kernel::Spread {
+                pixels: values[*input].width,
+                apart: stride[1],
+                channels,
+                bias: padded(bias),
+                finished,
+            },
+            Work::Pick { channels } => Kernel::Pick { runs: runs(channels), bias: padded(bias), finished },
         };
         Loaded { kernel, finish: Finish { activation: step.activation, last: step.last }, name, work, multiply_adds }
     }

@@ -282,6 +282,7 @@ pub(super) fn reads(step: &Step) -> Vec<Value> {
         | Work::AveragePool { input, .. }
         | Work::Mean { input }
         | Work::Repeat { input }
+        | Work::Spread { input, .. }
         | Work::Scale { input, .. } => vec![*input],
         Work::Gate { input, gate } => vec![*input, *gate],
         Work::Where { input, yes, no, .. } => {
@@ -304,6 +305,7 @@ fn rename(step: &mut Step, names: &[Value]) {
         | Work::AveragePool { input, .. }
         | Work::Mean { input }
         | Work::Repeat { input }
+        | Work::Spread { input, .. }
         | Work::Scale { input, .. } => *input = names[*input],
         Work::Gate { input, gate } => (*input, *gate) = (names[*input], names[*gate]),
         Work::Where { input, yes, no, .. } => {

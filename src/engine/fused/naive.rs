@@ -107,6 +107,10 @@ fn worked(shapes: &[Shape], values: &[Vec<f32>], work: &Work, [y, x, channel]: [
             let Shape { height, width, .. } = shapes[*input];
             at(*input, if height == 1 { 0 } else { y }, if width == 1 { 0 } else { x }, channel)
         }
+        Work::Spread { input, stride } => {
+            let on = y.is_multiple_of(stride[0]) && x.is_multiple_of(stride[1]);
+            if on { at(*input, y / stride[0], x / stride[1], channel) } else { 0.0 }
+        }
         Work::Pick { channels } => at(channels[channel].0, y, x, channels[channel].1 as usize),
     }
 }

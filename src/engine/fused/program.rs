@@ -80,6 +80,8 @@ pub enum Work {
     Where { input: Value, within: Bounds, yes: Term, no: Term },
     /// A single row or column of cells, or cell, as often as the output is high or wide.
     Repeat { input: Value },
+    /// Cells so many rows and columns apart, zeros between them.
+    Spread { input: Value, stride: [usize; 2] },
     /// Channel `i` of the output is channel `.1` of value `.0` (concatenation, slice, shuffle).
     Pick { channels: Vec<(Value, u32)> },
 }
@@ -96,6 +98,7 @@ impl Work {
             Work::Gate { .. } => "Gate",
             Work::Where { .. } => "Where",
             Work::Repeat { .. } => "Repeat",
+            Work::Spread { .. } => "Spread",
             Work::Pick { .. } => "Pick",
         }
     }

@@ -266,5 +266,14 @@ fn execute(schedule: &Schedule, arena: &Arena, call: &Call) {
                 scale(isa, arena, to[0], to_step, pixels, Factors::One, bias, &target);
             }
         }
+        Kernel::Spread { pixels: spread, apart, channels, bias, finished } => {
+            clear(arena, to[0], (pixels - 1) * to_step + channels);
+            if let [from] = from[..] {
+                copy_channels(arena, [from, from_step], [to[0], apart * to_step], *spread, *channels);
+            }
+            if *finished {
+                scale(isa, arena, to[0], to_step, pixels, Factors::One, bias, &target);
+            }
+        }
     }
 }

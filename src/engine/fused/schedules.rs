@@ -95,7 +95,7 @@ fn program(dice: &mut Dice) -> Program {
 fn work(dice: &mut Dice, program: &Program, input: Value) -> Option<(Work, Shape)> {
     let shape = program.values[input];
     let sized = |extent: [usize; 2], channels: usize| Shape { height: extent[0], width: extent[1], channels };
-    Some(match dice.below(11) {
+    Some(match dice.below(12) {
         0 | 1 => {
             let channels = dice.of(&[1, 5, 16, 24, 40]);
             let weights = dice.weights(shape.channels, channels);
@@ -146,6 +146,15 @@ fn work(dice: &mut Dice, program: &Program, input: Value) -> Option<(Work, Shape
             let count = |dice: &mut Dice, side: usize| if side == 1 { dice.from(1, 9) } else { side };
             let (height, width) = (count(dice, shape.height), count(dice, shape.width));
             (Work::Repeat { input }, Shape { height, width, ..shape })
+        }
+        11 => {
+            let stride = [dice.from(1, 3), dice.from(1, 3)];
+            let [height, width] =
+                [(shape.height, stride[0]), (shape.width, stride[1])].map(|(side, stride)| (side - 1) * stride + 1);
+            if height * width > 3000 {
+                return None;
+            }
+            (Work::Spread { input, stride }, Shape { height, width, ..shape })
         }
         6 => (Work::Mean { input }, Shape { height: 1, width: 1, ..shape }),
         7 => {

@@ -18,14 +18,19 @@ impl Lowering<'_> {
         self.convolved(node, (input, from), to, window, op.group, false)
     }
 
-    /// The derivative of a convolution of stride 1 is one, too, with the kernel mirrored.
+    /// The derivative of a convolution is one, too, with the kernel mirrored; of a stride, over cells that are as far apart.
     pub(super) fn transposed(&mut self, node: &TypedNode, op: &Deconv) -> Outcome<Value> {
         if op.kernel_format != KernelFormat::OIHW || node.inputs.len() != 3 {
             return Err("a transposed convolution of another form".into());
         }
-        let (input, from) = self.maps(node.inputs[0])?;
+        let (mut input, from) = self.maps(node.inputs[0])?;
         let to = self.made(node)?;
-        let window = mirrored(op, from, to)?;
+        let (window, stride) = mirrored(op, from, to)?;
+        let apart = |extent: usize, stride: usize| (extent - 1) * stride + 1;
+        let spread = Shape { height: apart(from.height, stride[0]), width: apart(from.width, stride[1]), ..from };
+        if spread != from {
+            input = self.step(node, spread, Work::Spread { input, stride }).output;
+        }
         self.convolved(node, (input, from), to, window, op.group, true)
     }
 
@@ -159,24 +164,22 @@ fn window(spec: &PoolSpec, from: Shape, to: Shape) -> Outcome<Window> {
     within_reach(Window { kernel: [height, width], stride, dilation, before }, to)
 }
 
-/// Where the derivative of a convolution looks.
-fn mirrored(op: &Deconv, from: Shape, to: Shape) -> Outcome<Window> {
+/// Where the derivative of a convolution looks, and how far apart the cells are that it looks at.
+fn mirrored(op: &Deconv, from: Shape, to: Shape) -> Outcome<(Window, [usize; 2])> {
     let spec = &op.pool_spec;
     let [height, width] = *spec.kernel_shape else {
         return Err(format!("a window over {} axes", spec.kernel_shape.len()));
     };
-    let Ok(dilation) = <[usize; 2]>::try_from(spec.dilations().as_ref()) else {
-        return Err("a window whose dilations are not one for each axis".into());
+    let pairs = [spec.strides(), spec.dilations()].map(|pair| <[usize; 2]>::try_from(pair.as_ref()).ok());
+    let [Some(stride), Some(dilation)] = pairs else {
+        return Err("a window whose strides are not one for each axis".into());
     };
-    let some = [[height, width], dilation].concat().iter().all(|number| *number > 0);
+    let some = [[height, width], stride, dilation].concat().iter().all(|number| *number > 0);
     if spec.data_format != DataFormat::NCHW || spec.input_channels != from.channels || !some {
         return Err("a window over maps in another order".into());
     }
-    if spec.strides().iter().any(|stride| *stride != 1) {
-        return Err("a transposed convolution with a stride".into());
-    }
     let extent = [from.height, from.width];
-    let padding = spec.padding.compute_for_deconv(&extent, &spec.kernel_shape, &dilation, &[1, 1], &op.adjustments);
+    let padding = spec.padding.compute_for_deconv(&extent, &spec.kernel_shape, &dilation, &stride, &op.adjustments);
     let padding = padding.map_err(|error| error.to_string())?;
     if padding.iter().map(|axis| axis.deconvoluted).ne([to.height, to.width]) {
         return Err("a window that does not give its result's shape".into());
@@ -186,8 +189,14 @@ fn mirrored(op: &Deconv, from: Shape, to: Shape) -> Outcome<Window> {
         let reach = (spec.kernel_shape[axis] - 1).checked_mul(dilation[axis]);
         let reach = reach.and_then(|reach| reach.checked_sub(padding[axis].pad_before));
         before[axis] = reach.ok_or("more padding than the window covers")?;
+        // What lies behind the last window is nothing to spread.
+        let spread = (extent[axis] - 1).checked_mul(stride[axis]);
+        let read = [to.height, to.width][axis] + (spec.kernel_shape[axis] - 1) * dilation[axis];
+        if spread.is_none_or(|spread| spread >= read) {
+            return Err("more padding than the window covers".into());
+        }
     }
-    within_reach(Window { kernel: [height, width], stride: [1, 1], dilation, before }, to)
+    Ok((within_reach(Window { kernel: [height, width], stride: [1, 1], dilation, before }, to)?, stride))
 }
 
 /// Places that a window covers can be counted.
