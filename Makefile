@@ -20,7 +20,7 @@ BROWSER_READY := tests/browser/node_modules/.package-lock.json
 MODEL_WORK := target/model
 MINUTES := 10
 
-.PHONY: help run test judge test-recording test-power-loss test-http bench-http test-browser test-arm test-camera test-camera-arm memcheck bench fuzz build deps test-deps test-all deb deb-arm64 deb-armhf test-deb test-deb-arm64 cross-aarch64 cross-armv7 model fmt lint clean
+.PHONY: help run test judge test-recording test-power-loss test-http bench-http test-browser test-arm test-camera test-camera-arm memcheck bench fuzz build deps test-deps test-all deb deb-arm64 deb-armhf test-deb test-deb-arm64 test-deb-armhf cross-aarch64 cross-armv7 model fmt lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do \
@@ -126,7 +126,10 @@ test-deb: deb ## install the package in a bare Debian, and start its service und
 test-deb-arm64: deb-arm64 ## install the ARM package in a bare Debian under an emulator
 	$(SUDO) cross/package/test-deb.sh target/package/gradcam_$(VERSION)_arm64.deb
 
-test-all: test lint memcheck test-browser test-http test-recording test-power-loss test-camera test-deb test-arm test-camera-arm test-deb-arm64 fuzz ## all of it, which takes hours
+test-deb-armhf: deb-armhf ## unpack the 32-bit tarball in a bare Debian under an emulator
+	$(SUDO) cross/package/test-deb.sh target/package/gradcam_$(VERSION)_armhf.tar.gz
+
+test-all: test lint memcheck test-browser test-http test-recording test-power-loss test-camera test-deb test-arm test-camera-arm test-deb-arm64 test-deb-armhf fuzz ## all of it, which takes hours
 
 deps: ## install the system packages that building and the window need
 	@sh cross/host-packages.sh build

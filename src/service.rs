@@ -19,17 +19,23 @@ impl Heartbeat {
         Heartbeat { every: system::watchdog().map(|time| time / 2), last: now, turns: 0 }
     }
 
+    /// The longest that one turn of the other thread may take where it prepares something: as long as `gradcam.service`
+    /// gives the program to start.
+    const PREPARING: Duration = Duration::from_secs(300);
+
     /// Called at every turn of one thread, with the number of turns of another: a thread that hangs is silent itself, or
-    /// does not count on.
-    pub fn beat(&mut self, now: Duration, turns: u64) {
-        if self.is_due(now, turns) {
+    /// does not count on. `preparing` is since when the other has been at what takes longer than turns do.
+    pub fn beat(&mut self, now: Duration, turns: u64, preparing: Option<Duration>) {
+        if self.is_due(now, turns, preparing) {
             (self.last, self.turns) = (now, turns);
             system::tell(system::State::Watchdog);
         }
     }
 
-    fn is_due(&self, now: Duration, turns: u64) -> bool {
-        turns > self.turns && self.every.is_some_and(|every| now.saturating_sub(self.last) >= every)
+    fn is_due(&self, now: Duration, turns: u64, preparing: Option<Duration>) -> bool {
+        let prepares = preparing.is_some_and(|since| now.saturating_sub(since) < Heartbeat::PREPARING);
+        let lives = turns > self.turns || prepares;
+        lives && self.every.is_some_and(|every| now.saturating_sub(self.last) >= every)
     }
 }
 
@@ -91,12 +97,28 @@ mod tests {
     fn it_beats_in_time_and_only_while_both_threads_work() {
         let seconds = Duration::from_secs;
         let mut heart = Heartbeat { every: Some(seconds(5)), last: seconds(10), turns: 3 };
-        assert!(!heart.is_due(seconds(14), 9), "too early");
-        assert!(!heart.is_due(seconds(60), 3), "the other thread hangs");
-        assert!(heart.is_due(seconds(15), 4));
-        heart.beat(seconds(15), 4);
-        assert!(!heart.is_due(seconds(19), 9) && heart.is_due(seconds(20), 9));
+        assert!(!heart.is_due(seconds(14), 9, None), "too early");
+        assert!(!heart.is_due(seconds(60), 3, None), "the other thread hangs");
+        assert!(heart.is_due(seconds(15), 4, None));
+        heart.beat(seconds(15), 4, None);
+        assert!(!heart.is_due(seconds(19), 9, None) && heart.is_due(seconds(20), 9, None));
         heart.every = None;
-        assert!(!heart.is_due(seconds(99), 99), "nobody listens");
+        assert!(!heart.is_due(seconds(99), 99, None), "nobody listens");
+    }
+
+    #[test]
+    fn what_takes_longer_than_a_turn_is_given_its_time_and_no_more() {
+        let seconds = Duration::from_secs;
+        let mut heart = Heartbeat { every: Some(seconds(30)), last: seconds(100), turns: 7 };
+        // A layer is loaded from second 110 on: it beats at 130, 160, …, as long as that may take.
+        let beats: Vec<u64> = (110..600)
+            .filter(|&now| {
+                let due = heart.is_due(seconds(now), 7, Some(seconds(110)));
+                heart.beat(seconds(now), 7, Some(seconds(110)));
+                due
+            })
+            .collect();
+        assert_eq!(beats, [130, 160, 190, 220, 250, 280, 310, 340, 370, 400]);
+        assert!(heart.is_due(seconds(600), 8, Some(seconds(110))), "it is done after all");
     }
 }

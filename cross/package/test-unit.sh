@@ -14,7 +14,7 @@ kernel=target/debian/vm-amd64
 base=${GRADCAM_SYSTEMD_DEBIAN:-target/debian/systemd-amd64.tar}
 cross/camera-vm/kernel.sh amd64 "$kernel"
 if [ ! -e "$base" ]; then
-  mmdebstrap --quiet --variant=minbase --include=systemd,systemd-sysv,udev,kmod,dbus bookworm "$base.part"
+  mmdebstrap --quiet --format=tar --variant=minbase --include=systemd,systemd-sysv,udev,kmod,dbus bookworm "$base.part"
   mv "$base.part" "$base"
 fi
 work=$(mktemp -d)

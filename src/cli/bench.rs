@@ -38,7 +38,7 @@ pub struct Bench {
     /// What runs the network: fused (our own operators for convolutional parts, tract for the rest) or tract alone
     #[arg(long, value_name = "NAME", default_value_t = Backend::default().to_string())]
     engine: String,
-    /// Time each operator of the forward pass, too, in runs of their own on one thread
+    /// Time each operator of the network, too, in runs of their own on one thread
     #[arg(long)]
     profile: bool,
     #[command(flatten)]
@@ -73,7 +73,7 @@ struct Report {
     peak_memory_mb: Option<f64>,
 }
 
-/// One operator of the forward pass.
+/// One operator of the network.
 #[derive(Serialize)]
 struct Operator {
     part: &'static str,

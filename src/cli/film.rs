@@ -13,6 +13,7 @@ use crate::pipeline::recorder::{Plan, Recorder};
 use crate::pipeline::report::{Report, TimesReport};
 use crate::shutdown::Shutdown;
 use crate::sink::record::name::Destination;
+use crate::sink::record::sounded;
 use crate::source::ffmpeg::{About, add_sound};
 use crate::source::video::{Pace, Video};
 use crate::source::{Source, SourceSpec};
@@ -149,6 +150,7 @@ impl Explain {
         let outcome = outcome.and_then(|folder| {
             let with_sound = folder.path().join("film.mp4");
             add_sound(&self.output, input, done.start, &with_sound)?;
+            sounded::settle(&self.output, &with_sound).map_err(|error| error.to_string())?;
             std::fs::rename(with_sound, &self.output).map_err(|error| error.to_string())
         });
         if let Err(reason) = outcome {

@@ -57,6 +57,11 @@ pub struct Live {
     /// Frames per second that are explained, at most
     #[arg(long, value_name = "N", value_parser = super::record::parse_fps)]
     max_inference_fps: Option<f32>,
+    /// Play a video at its own pace; with `false`, explain each of its frames as fast as that goes, and show
+    /// each map on its own frame (--sync)
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true")]
+    #[arg(action = clap::ArgAction::Set)]
+    realtime: bool,
     /// Begin a video anew at its end
     #[arg(long = "loop")]
     again: bool,
@@ -110,6 +115,7 @@ impl Live {
             height: self.size.map(|(_, height)| height),
             fps: self.fps,
             again: self.again,
+            fast: !self.realtime,
             turn: self.view.rotate,
             format: self.format,
             controls: self.control.clone(),
@@ -170,7 +176,7 @@ impl Live {
             signed: self.view.signed,
             ..Look::default()
         };
-        let (sync, snapshots, heat_share) = (self.sync, self.snapshots.clone(), self.view.heat_share);
+        let (sync, snapshots, heat_share) = (self.sync || !self.realtime, self.snapshots.clone(), self.view.heat_share);
         let rule = Rule { min_probability: self.min_probability, every: self.every };
         let watch = (!self.snapshot_on.is_empty()).then_some(rule);
         let recording = self.recording.record.is_some();
@@ -215,14 +221,21 @@ impl Live {
         let mut explained = 0;
         let mut network = Rate::default();
         let mut said = view.now();
-        while !view.ended() && self.frames.is_none_or(|frames| explained < frames) {
+        while self.frames.is_none_or(|frames| explained < frames) {
+            // What was explained before the end is shown too.
+            let ended = view.ended();
             // Where the frames are seen it is they that set the pace.
             let patience = if viewed { Duration::ZERO } else { Duration::from_millis(100) };
             let result = view.explained(patience);
             if viewed {
                 screen.step(&mut view, Duration::from_millis(20));
             }
-            let Some(result) = result else { continue };
+            let Some(result) = result else {
+                if ended {
+                    break;
+                }
+                continue;
+            };
             explained += 1;
             let now = view.now();
             network.tick(now);

@@ -242,6 +242,14 @@ impl Engine {
         }
     }
 
+    fn head_values(&self, crossing: &[TValue], target: Target) -> TVec<TValue> {
+        let weights = target.weights(self.info.classes());
+        let weights = Tensor::from_shape(&[1, weights.len()], &weights).expect("the shape has as many elements");
+        let weights = weights.into_tvalue();
+        let value = |source: &Option<usize>| source.map_or_else(|| weights.clone(), |at| crossing[at].clone());
+        self.head_inputs.iter().map(value).collect()
+    }
+
     /// Runs the gradient head, or takes its last result where only the target matters and is the same.
     ///
     /// # Errors
@@ -252,11 +260,8 @@ impl Engine {
         {
             return Ok(Evidence { forward, target, gradients: gradients.clone() });
         }
-        let weights = target.weights(self.info.classes());
-        let weights = Tensor::from_shape(&[1, weights.len()], &weights).expect("the shape has as many elements");
-        let weights = weights.into_tvalue();
-        let value = |source: &Option<usize>| source.map_or_else(|| weights.clone(), |at| forward.crossing[at].clone());
-        let gradients = self.head.run(self.head_inputs.iter().map(value).collect())?.remove(0);
+        let inputs = self.head_values(&forward.crossing, target);
+        let gradients = self.head.run(inputs)?.remove(0);
         let evidence = Evidence { forward, target, gradients };
         if evidence.gradients().iter().any(|gradient| !gradient.is_finite()) {
             return Err(Error::model(&self.info.file, "its gradients are not finite numbers for this picture"));

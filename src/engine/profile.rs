@@ -1,10 +1,11 @@
-//! What each operator of a forward pass takes.
+//! What each operator of the network takes.
 
 use super::Engine;
 use super::fused::FusedRegion;
 use super::plan::Plan;
 use crate::error::{Error, Result, guarded};
 use crate::preprocess::Input;
+use crate::target::Target;
 use anyhow::Context;
 use std::time::{Duration, Instant};
 use tract_onnx::prelude::*;
@@ -14,7 +15,7 @@ use tract_onnx::tract_core::plan::{EvalContext, eval as eval_node};
 /// One operator of tract, or one step of a fused region, in one run.
 #[derive(Debug, Clone)]
 pub struct Timed {
-    /// The part of the model: backbone or tail.
+    /// The part of the model: backbone, tail or head.
     pub part: &'static str,
     /// The node; of a fused region, the one that gave the step its name.
     pub node: String,
@@ -25,11 +26,12 @@ pub struct Timed {
 }
 
 impl Engine {
-    /// A forward pass with each operator timed, in running order. What runs on several threads otherwise is done by one.
+    /// A forward pass with each operator timed, in running order, and the gradient head's, where it runs for every picture.
+    /// What runs on several threads otherwise is done by one.
     ///
     /// # Errors
     /// [`Error::Model`] where tract fails.
-    pub fn profile(&mut self, input: &Input) -> Result<Vec<Timed>> {
+    pub fn profile(&mut self, input: &Input, target: Target) -> Result<Vec<Timed>> {
         let picture = self.picture(input)?;
         let mut timed = Vec::new();
         let mut crossing = self.backbone.profile("backbone", tvec!(picture.clone()), &mut timed)?;
@@ -38,6 +40,10 @@ impl Engine {
         }
         let inputs = self.tail_inputs.iter().flatten().map(|index| crossing[*index].clone()).collect();
         self.tail.profile("tail", inputs, &mut timed)?;
+        if self.info.head_depends_on_picture {
+            let inputs = self.head_values(&crossing, target);
+            self.head.profile("head", inputs, &mut timed)?;
+        }
         Ok(timed)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::arena::{Aligned, Arena, behind};
 use super::finish::{Activation, Block, Finish, finish};
-use super::simd::Simd;
+use super::simd::{Simd, clip};
 use super::{Isa, dispatch};
 use std::ops::Range;
 
@@ -270,10 +270,10 @@ unsafe fn store<S: Simd, const PIXELS: usize>(
         };
         let [low, high, last_low, last_high] = bounds.map(|bound| S::splat(bound));
         for (at, sum) in sums.into_iter().enumerate() {
-            let mut value = S::min(S::max(sum, low), high);
+            let mut value = clip::<S>(sum, low, high);
             if let Some((residual, step)) = residual {
                 value = S::add(value, S::load(residual.add(behind(0, at, step))));
-                value = S::min(S::max(value, last_low), last_high);
+                value = clip::<S>(value, last_low, last_high);
             }
             S::store(to.add(behind(0, at, depthwise.output_step)), value);
         }

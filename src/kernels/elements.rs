@@ -2,7 +2,7 @@
 
 use super::arena::{Arena, behind};
 use super::finish::{Block, Finish, finish};
-use super::simd::Simd;
+use super::simd::{Simd, largest};
 use super::{Isa, dispatch};
 
 /// Where the pixels of a row go, and what is done to them last. Offsets are floats in the arena.
@@ -122,6 +122,83 @@ unsafe fn scale_row<S: Simd>(
     unsafe { target.finish::<S>(base, pixels, bias.len()) }
 }
 
+/// Numbers between two others, which are not among them. Without either bound, none is too small, or too large.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Bounds {
+    pub above: Option<f32>,
+    pub below: Option<f32>,
+}
+
+/// What is chosen: a number, or values in the arena with the step from one pixel's to the next.
+#[derive(Clone, Copy)]
+pub enum Chosen {
+    Number(f32),
+    Values(usize, usize),
+}
+
+/// A row of pixels, each element of which is `yes` where the one at `from` lies within the bounds, else `no`.
+#[derive(Clone, Copy)]
+pub struct Choice {
+    pub from: usize,
+    pub step: usize,
+    pub within: Bounds,
+    pub yes: Chosen,
+    pub no: Chosen,
+}
+
+/// Makes a choice, plus `bias` (whole vectors of channels).
+///
+/// # Panics
+/// Where it reaches beyond the arena.
+pub fn choose(isa: Isa, arena: &Arena, choice: &Choice, pixels: usize, bias: &[f32], target: &Target) {
+    let width = bias.len();
+    if pixels == 0 {
+        return;
+    }
+    assert_eq!(width % isa.lanes(), 0, "whole vectors");
+    arena.at(choice.from, (pixels - 1) * choice.step + width);
+    for chosen in [choice.yes, choice.no] {
+        if let Chosen::Values(at, step) = chosen {
+            arena.at(at, (pixels - 1) * step + width);
+        }
+    }
+    target.check(arena, pixels, width);
+    dispatch!(
+        isa,
+        choose_row(
+            arena: &Arena = arena, choice: &Choice = choice, pixels: usize = pixels, bias: &[f32] = bias,
+            target: &Target = target
+        )
+    );
+}
+
+#[inline(always)]
+unsafe fn choose_row<S: Simd>(arena: &Arena, choice: &Choice, pixels: usize, bias: &[f32], target: &Target) {
+    let base = arena.at(0, 0);
+    for pixel in 0..pixels {
+        for lane in (0..bias.len()).step_by(S::LANES) {
+            // SAFETY: `choose` checked all pixels, and the slice of whole vectors.
+            unsafe {
+                let x = S::load(base.add(behind(choice.from + lane, pixel, choice.step)));
+                let [yes, no] = [choice.yes, choice.no].map(|chosen| match chosen {
+                    Chosen::Number(number) => S::splat(number),
+                    Chosen::Values(at, step) => S::load(base.add(behind(at + lane, pixel, step))),
+                });
+                let mut value = yes;
+                if let Some(bound) = choice.within.above {
+                    value = S::where_above(x, S::splat(bound), value, no);
+                }
+                if let Some(bound) = choice.within.below {
+                    value = S::where_above(S::splat(bound), x, value, no);
+                }
+                target.store::<S>(base, pixel, lane, S::add(value, S::load(bias.as_ptr().add(lane))));
+            }
+        }
+    }
+    // SAFETY: they are stored where `target` was checked.
+    unsafe { target.finish::<S>(base, pixels, bias.len()) }
+}
+
 /// A row of windows.
 #[derive(Clone, Copy)]
 pub struct Windows<'a> {
@@ -139,7 +216,7 @@ pub struct Windows<'a> {
     pub pooling: Pooling,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pooling {
     Max,
     /// Divided by the cells of the picture in the window, or by this many.
@@ -180,13 +257,13 @@ unsafe fn pool_row<S: Simd>(arena: &Arena, windows: &Windows, pixels: usize, bia
         for lane in (0..bias.len()).step_by(S::LANES) {
             // SAFETY: `pool` checked all columns of all rows, and the slice of whole vectors.
             unsafe {
-                let largest = windows.pooling == Pooling::Max;
-                let mut value = S::splat(if largest { f32::NEG_INFINITY } else { 0.0 });
+                let of_largest = windows.pooling == Pooling::Max;
+                let mut value = S::splat(if of_largest { f32::NEG_INFINITY } else { 0.0 });
                 for row in windows.rows {
                     for tap in taps.clone() {
                         let column = start + tap * windows.dilation - windows.before;
                         let cell = S::load(base.add(behind(row + lane, column, windows.step)));
-                        value = if largest { S::max(value, cell) } else { S::add(value, cell) };
+                        value = if of_largest { largest::<S>(value, cell) } else { S::add(value, cell) };
                     }
                 }
                 if let Pooling::Average(count) = windows.pooling {

@@ -1,7 +1,7 @@
 //! What is done to a sum before it is stored: last(activation(sum) + residual).
 
 use super::arena::behind;
-use super::simd::Simd;
+use super::simd::{Simd, clip};
 
 /// A function of one element.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,7 +67,7 @@ impl Finish {
 unsafe fn exp<S: Simd>(x: S::Vector) -> S::Vector {
     // SAFETY: the caller runs where the set exists.
     unsafe {
-        let x = S::min(S::max(x, S::splat(-87.0)), S::splat(88.0));
+        let x = clip::<S>(x, S::splat(-87.0), S::splat(88.0));
         let power = S::round(S::mul(x, S::splat(std::f32::consts::LOG2_E)));
         let rest = S::fma(power, S::splat(-0.693_359_4), x);
         let rest = S::fma(power, S::splat(2.121_944_4e-4), rest);
@@ -122,19 +122,19 @@ impl Block {
                 Activation::None => {}
                 Activation::Clip { low, high } => {
                     let (low, high) = (S::splat(low), S::splat(high));
-                    each!(S, self, |x| S::min(S::max(x, low), high));
+                    each!(S, self, |x| clip::<S>(x, low, high));
                 }
                 Activation::LeakyRelu { slope } => {
                     let slope = S::splat(slope);
-                    each!(S, self, |x| S::fma(S::min(x, zero), slope, S::max(x, zero)));
+                    each!(S, self, |x| S::fma(S::min(zero, x), slope, S::max(zero, x)));
                 }
                 Activation::HardSigmoid { slope, offset } => {
                     let (slope, offset) = (S::splat(slope), S::splat(offset));
-                    each!(S, self, |x| S::min(S::max(S::fma(x, slope, offset), zero), one));
+                    each!(S, self, |x| clip::<S>(S::fma(x, slope, offset), zero, one));
                 }
                 Activation::HardSwish { slope, offset } => {
                     let (slope, offset) = (S::splat(slope), S::splat(offset));
-                    each!(S, self, |x| S::mul(x, S::min(S::max(S::fma(x, slope, offset), zero), one)));
+                    each!(S, self, |x| S::mul(x, clip::<S>(S::fma(x, slope, offset), zero, one)));
                 }
                 Activation::Sigmoid => each!(S, self, |x| S::div(one, inverse_sigmoid::<S>(x))),
                 Activation::Silu => each!(S, self, |x| S::div(x, inverse_sigmoid::<S>(x))),

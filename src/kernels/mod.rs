@@ -21,6 +21,8 @@ pub mod blend;
 pub mod yuv420;
 
 #[cfg(test)]
+pub(crate) mod dice;
+#[cfg(test)]
 mod tests;
 
 use simd::Simd;

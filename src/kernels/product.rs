@@ -6,12 +6,14 @@
 
 use super::arena::{Aligned, Arena, behind};
 use super::finish::{Activation, Block, Finish, finish};
-use super::simd::{Simd, add_product};
+use super::simd::{Simd, add_product, clip};
 use super::{Isa, dispatch};
 use std::ops::Range;
 
 /// Vectors of output channels in a tile.
 const WIDE: usize = 2;
+/// Of a single pixel, at most as many factors are called few.
+const FEW: usize = 8;
 
 /// Weights in the order in which the kernel reads them: panels of two vectors of output channels (the last may be one);
 /// in a panel one such row for each factor of a pixel.
@@ -20,6 +22,8 @@ pub struct Packed {
     bias: Aligned,
     depth: usize,
     vectors: usize,
+    /// None is infinite.
+    finite: bool,
 }
 
 impl Packed {
@@ -41,7 +45,14 @@ impl Packed {
         if let Some(bias) = bias {
             padded[..outputs].copy_from_slice(bias);
         }
-        Packed { weights: Aligned::new(packed.into_iter()), bias: Aligned::new(padded.into_iter()), depth, vectors }
+        let finite = weights.iter().all(|weight| weight.is_finite());
+        Packed {
+            weights: Aligned::new(packed.into_iter()),
+            bias: Aligned::new(padded.into_iter()),
+            depth,
+            vectors,
+            finite,
+        }
     }
 
     /// Panels of output channels: the parts in which the work can be divided.
@@ -106,6 +117,8 @@ pub fn product(isa: Isa, arena: &Arena, product: &Product) {
 unsafe fn rows_of<S: Simd>(arena: &Arena, product: &Product, taps: usize) {
     let base = arena.at(0, 0);
     let weights = product.weights;
+    // SAFETY: `product` checked that the pixel's factors lie in the arena.
+    let few = unsafe { Few::of(base, product) };
     for panel in product.panels.clone() {
         let vectors = (weights.vectors - panel * WIDE).min(WIDE);
         let start = panel * WIDE * S::LANES;
@@ -141,7 +154,9 @@ unsafe fn rows_of<S: Simd>(arena: &Arena, product: &Product, taps: usize) {
                         }),
                         bounds: product.finish.bounds(),
                     };
-                    if vectors == WIDE {
+                    if let Some(few) = &few {
+                        if vectors == WIDE { tile.run_few::<S, WIDE>(few) } else { tile.run_few::<S, 1>(few) }
+                    } else if vectors == WIDE {
                         tile.run_any::<S, WIDE>(pixels)
                     } else {
                         tile.run_any::<S, 1>(pixels)
@@ -181,7 +196,47 @@ struct Tile<'a> {
     bounds: Option<[f32; 4]>,
 }
 
+/// The factors of a single pixel that are not zero, where they are few: a gradient begins with one class, or two, of
+/// all, and their rows of the weights are all that has to be read.
+struct Few {
+    factors: [(usize, f32); FEW],
+    count: usize,
+}
+
+impl Few {
+    #[inline(always)]
+    unsafe fn of(base: *const f32, product: &Product) -> Option<Few> {
+        let ([tap], [_], 1) = (product.taps, product.outputs, product.pixels) else { return None };
+        // Zero times infinity is not zero.
+        if !product.weights.finite {
+            return None;
+        }
+        // SAFETY: the caller vouches for a run of factors at the tap.
+        let all = unsafe { std::slice::from_raw_parts(base.add(*tap), product.run) };
+        let mut few = Few { factors: [(0, 0.0); FEW], count: 0 };
+        for (at, factor) in all.iter().enumerate().filter(|(_, factor)| **factor != 0.0) {
+            *few.factors.get_mut(few.count)? = (at, *factor);
+            few.count += 1;
+        }
+        Some(few)
+    }
+}
+
 impl Tile<'_> {
+    /// As `run` for a single pixel.
+    #[inline(always)]
+    unsafe fn run_few<S: Simd, const VECTORS: usize>(&self, few: &Few) {
+        // SAFETY: the caller vouches for weights, output and residual of the tile; the factors were found in its run.
+        unsafe {
+            let mut sums = [std::array::from_fn(|vector| S::load(self.bias.add(behind(0, vector, S::LANES))))];
+            for (at, factor) in &few.factors[..few.count] {
+                let weights = self.weights.add(at * VECTORS * S::LANES);
+                add_product::<S, 1, VECTORS>(&mut sums, factor, 0, weights);
+            }
+            self.put::<S, 1, VECTORS>(sums);
+        }
+    }
+
     #[inline(always)]
     unsafe fn run_any<S: Simd, const VECTORS: usize>(&self, pixels: usize) {
         macro_rules! sizes {
@@ -223,6 +278,15 @@ impl Tile<'_> {
                     weights = weights.add(VECTORS * S::LANES);
                 }
             }
+            self.put::<S, PIXELS, VECTORS>(sums);
+        }
+    }
+
+    /// Stores sums, and finishes those that only need clipping.
+    #[inline(always)]
+    unsafe fn put<S: Simd, const PIXELS: usize, const VECTORS: usize>(&self, sums: [[S::Vector; VECTORS]; PIXELS]) {
+        // SAFETY: the caller vouches for outputs and residuals of the tile.
+        unsafe {
             let Some(bounds) = self.bounds else {
                 for (pixel, sums) in sums.into_iter().enumerate() {
                     for (vector, sum) in sums.into_iter().enumerate() {
@@ -234,10 +298,10 @@ impl Tile<'_> {
             let [low, high, last_low, last_high] = bounds.map(|bound| S::splat(bound));
             for (pixel, sums) in sums.into_iter().enumerate() {
                 for (vector, sum) in sums.into_iter().enumerate() {
-                    let mut value = S::min(S::max(sum, low), high);
+                    let mut value = clip::<S>(sum, low, high);
                     if let Some((residual, step)) = self.residual {
                         value = S::add(value, S::load(residual.add(behind(behind(0, pixel, step), vector, S::LANES))));
-                        value = S::min(S::max(value, last_low), last_high);
+                        value = clip::<S>(value, last_low, last_high);
                     }
                     S::store(self.to.add(behind(behind(0, pixel, self.output_step), vector, S::LANES)), value);
                 }

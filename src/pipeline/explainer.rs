@@ -187,13 +187,15 @@ impl Explainer {
         })
     }
 
-    /// What each operator of a forward pass takes for a frame, in running order; of several layers the first one's.
+    /// What each operator of the network takes for a frame, in running order; of several layers the first one's.
     ///
     /// # Errors
     /// Those of [`Explainer::explain`].
     pub fn profile(&mut self, frame: &Frame) -> Result<Vec<Timed>> {
         self.see(frame)?;
-        self.layers[0].engine.profile(&self.input)
+        let engine = &mut self.layers[0].engine;
+        let target = self.selector.choose(engine.forward(&self.input)?.scores(), frame.time);
+        engine.profile(&self.input, target)
     }
 
     /// Brings a frame to the network.

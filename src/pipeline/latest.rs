@@ -13,6 +13,8 @@ pub struct Latest<T> {
 struct State<T> {
     value: Option<Arc<T>>,
     number: u64,
+    /// Of the value that the reader whom others wait for took last.
+    taken: u64,
     closed: bool,
 }
 
@@ -29,7 +31,7 @@ pub enum Next<T> {
 impl<T> Latest<T> {
     #[allow(clippy::new_without_default)]
     pub fn new() -> Latest<T> {
-        Latest { state: Mutex::new(State { value: None, number: 0, closed: false }), changed: Condvar::new() }
+        Latest { state: Mutex::new(State { value: None, number: 0, taken: 0, closed: false }), changed: Condvar::new() }
     }
 
     /// Replaces the value.
@@ -38,6 +40,19 @@ impl<T> Latest<T> {
         state.value = Some(value);
         state.number += 1;
         self.changed.notify_all();
+    }
+
+    /// Says that value `number` is dealt with, for whoever waits for that.
+    pub fn take(&self, number: u64) {
+        self.lock().taken = number;
+        self.changed.notify_all();
+    }
+
+    /// Waits until the newest value is dealt with, at most `timeout`. Returns whether it is.
+    pub fn taken(&self, timeout: Duration) -> bool {
+        let open = |state: &mut State<T>| state.taken < state.number;
+        let waited = self.changed.wait_timeout_while(self.lock(), timeout, open);
+        !waited.expect("nothing panics while it holds the slot").1.timed_out()
     }
 
     /// Says that no more values come. The last one stays.

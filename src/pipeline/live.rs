@@ -70,6 +70,8 @@ pub struct Capture {
     pub last_broken: String,
     /// Frames that the source itself lost.
     pub dropped: u64,
+    /// Whether each frame waits until it is explained.
+    pub waits: bool,
 }
 
 /// The caller's side of a run.
@@ -91,6 +93,9 @@ struct Shared {
     not_loaded: Mutex<Option<String>>,
     /// Turns of the inference, with a frame or without.
     turns: AtomicU64,
+    /// Since when the inference has been at a turn that may take longer than others: a layer is loaded, or the null level
+    /// of a method measured.
+    preparing: Mutex<Option<Duration>>,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
 }
@@ -116,10 +121,11 @@ pub fn run(
     let shared = Shared {
         frames: Latest::new(),
         controls: Mutex::new((0, controls)),
-        capture: Mutex::new(Capture { source: source.name(), ..Capture::default() }),
+        capture: Mutex::new(Capture { source: source.name(), waits: source.waits(), ..Capture::default() }),
         stats: Mutex::default(),
         not_loaded: Mutex::default(),
         turns: AtomicU64::new(0),
+        preparing: Mutex::default(),
         clock,
         shutdown,
     };
@@ -172,8 +178,9 @@ fn capture(mut source: Box<dyn Source>, shared: &Shared) -> Result<()> {
     let mut named = false;
     let mut pace = Pace::default();
     let mut heart = Heartbeat::start(shared.clock.now());
+    let mut beat = || heart.beat(shared.clock.now(), shared.turns.load(Ordering::Relaxed), *lock(&shared.preparing));
     while !shared.shutdown.requested() {
-        heart.beat(shared.clock.now(), shared.turns.load(Ordering::Relaxed));
+        beat();
         match source.read(&mut raw)? {
             Event::Frame => {}
             Event::Lost(reason) => {
@@ -211,6 +218,9 @@ fn capture(mut source: Box<dyn Source>, shared: &Shared) -> Result<()> {
                 stats.1.tick(now);
                 drop(stats);
                 shared.frames.put(Arc::clone(&frame));
+                while source.waits() && !shared.shutdown.requested() && !shared.frames.taken(PATIENCE) {
+                    beat();
+                }
             }
             Err(broken) => {
                 log::info!("{}: {broken}", capture.source);
@@ -251,6 +261,10 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
         shared.turns.fetch_add(1, Ordering::Relaxed);
         let (revision, controls) = lock(&shared.controls).clone();
         let changed = obeyed != Some(revision);
+        if changed {
+            *lock(&shared.preparing) = Some(shared.clock.now());
+        }
+        let _prepared = AtEnd(|| *lock(&shared.preparing) = None);
         if changed && explainer.selector.locked() != controls.locked {
             explainer.selector.lock(controls.locked);
         }
@@ -288,6 +302,7 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
                 match shared.frames.newer(seen, PATIENCE) {
                     Next::Value(number, frame) => {
                         seen = number;
+                        shared.frames.take(number);
                         pace.pass(shared.clock.now(), limit);
                         frame
                     }
@@ -312,7 +327,10 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
             continue;
         }
         // The drop test takes nine forward passes: the map does not wait for it, and other wishes do not either.
-        let unchanged = || lock(&shared.controls).0 == revision && !shared.shutdown.requested();
+        let unchanged = || {
+            shared.turns.fetch_add(1, Ordering::Relaxed);
+            lock(&shared.controls).0 == revision && !shared.shutdown.requested()
+        };
         map.drop_test = explainer.drop_test(&map, unchanged)?;
         if map.drop_test.is_some() && explained.send(told(&frame, map, explainer.found())).is_err() {
             break;

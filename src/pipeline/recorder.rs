@@ -64,7 +64,7 @@ pub struct Progress {
     pub elapsed: Duration,
     /// Pictures in all files.
     pub frames: u64,
-    /// Pictures that came while too many waited.
+    /// Pictures that came while too many waited, or faster than any recording's.
     pub dropped: u64,
     /// Why it stopped by itself.
     pub failed: Option<String>,
@@ -278,7 +278,10 @@ impl Worker {
             }
         };
         explained.into_iter().for_each(|explained| recording.explained(explained));
-        if recording.wants(time) {
+        let wanted = recording.wants(time);
+        if wanted && !recording.has_place(time) {
+            self.shared.progress().dropped += 1;
+        } else if wanted {
             let map = self.shown.as_ref().map(|shown| &shown.map);
             let [left, right] = &mut self.canvases;
             let clear = Look { heat: false, ..look };

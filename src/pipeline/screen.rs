@@ -1,27 +1,26 @@
 //! The live view: the newest frame with the newest map, and what the user does with it.
 
 mod commands;
+mod recording;
 #[cfg(feature = "serve")]
 mod serving;
 #[cfg(not(feature = "serve"))]
 #[path = "screen/not_serving.rs"]
 mod serving;
+mod snapshots;
 
 pub use commands::Command;
 pub use serving::Serving;
 
 use super::live::{Explained, View};
 use super::recorder::{Plan, Recorder};
-use super::report::{Report, TimesReport};
 use super::stats::{Rate, Stage};
 use super::watch::{Rule, Watch};
-use crate::cam::HeatMap;
 use crate::frame::{Frame, Rect};
-use crate::logbook;
 use crate::model::Info;
 use crate::overlay::{Canvas, Hud, Look, Overlay, State};
 use crate::sink::window::{Key, Window};
-use crate::sink::{Shown, Sink, snapshot};
+use crate::sink::{Shown, Sink};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -83,6 +82,8 @@ pub struct Screen {
     broken_off: bool,
     /// Why the last snapshot could not be written.
     trouble: Option<String>,
+    /// Whether frames wait until they are explained: their times are a video's then, and not those of the run.
+    waits: bool,
     /// Something changed that is not on the canvas yet.
     stale: bool,
     drawn: Duration,
@@ -110,6 +111,7 @@ impl Screen {
             recorded: None,
             broken_off: false,
             trouble: None,
+            waits: false,
             stale: true,
             drawn: Duration::ZERO,
         }
@@ -126,9 +128,15 @@ impl Screen {
         self.draw(&view);
         let mut window = Window::open(title, self.canvas.width, self.canvas.height)?;
         self.begin()?;
-        while window.is_open() && !view.ended() {
+        while window.is_open() {
+            // What was explained before the end is shown too.
+            let (ended, mut came) = (view.ended(), false);
             while let Some(explained) = view.explained(Duration::ZERO) {
                 self.take(explained, &view);
+                came = true;
+                if self.waits {
+                    break;
+                }
             }
             self.update(&mut view, Duration::from_millis(5));
             let now = view.now();
@@ -150,16 +158,11 @@ impl Screen {
                 }
             }
             self.serve(&view);
+            if ended && !came {
+                break;
+            }
         }
         Ok(self.end())
-    }
-
-    /// Begins the recording that was asked for from the start.
-    ///
-    /// # Errors
-    /// [`crate::Error::Output`]
-    pub fn begin(&mut self) -> crate::Result<()> {
-        if self.settings.recording { self.start_recording() } else { Ok(()) }
     }
 
     /// Without a window: records and serves the newest frame, for which it waits at most `timeout`.
@@ -227,7 +230,7 @@ impl Screen {
             self.frame = Some(Arc::clone(&explained.frame));
         }
         if let Some(recorder) = &mut self.recorder {
-            recorder.explained(logged(&explained, &self.settings.look));
+            recorder.explained(recording::logged(&explained, &self.settings.look));
         }
         let wanted = !frozen && self.watch.as_ref().is_some_and(|watch| watch.wants(&explained));
         self.explained = Some(explained);
@@ -239,33 +242,6 @@ impl Screen {
             self.note(&said, view);
         }
         self.stale = true;
-    }
-
-    /// Takes a snapshot of the map that is new, on the very frame that it explains.
-    fn keep(&mut self, view: &View) {
-        let Some(Explained { frame, map, .. }) = &self.explained else { return };
-        let (frame, map) = (Arc::clone(frame), map.clone());
-        let live = self.frame.replace(Arc::clone(&frame));
-        self.draw(view);
-        self.frame = live;
-        let (json, canvas) = (self.report(view, &frame, Some(&map)), self.canvas.clone());
-        if let Some(watch) = &mut self.watch
-            && let Err(error) = watch.keep(&self.settings.snapshots, &frame, &map, canvas, json)
-        {
-            self.kept(Err(error));
-        }
-    }
-
-    /// Says what became of a snapshot, unless it is the same trouble again.
-    fn kept(&mut self, kept: crate::Result<PathBuf>) -> String {
-        let trouble = kept.as_ref().err().map(ToString::to_string);
-        let said = kept.map_or_else(|error| error.to_string(), |path| format!("saved {}", path.display()));
-        if trouble.is_none() || trouble != self.trouble {
-            (self.settings.say)(&format!("gradcam: {said}"));
-        }
-        self.files_changed(0, u64::from(trouble.is_none()));
-        self.trouble = trouble;
-        said
     }
 
     /// Brings what the display says up to now.
@@ -286,8 +262,10 @@ impl Screen {
         hud.camera = capture.source;
         if hud.state != State::Frozen {
             hud.state = capture.lost.map_or(State::Live, |reason| State::Lost { reason });
-            hud.map_age = map.map_or(Duration::ZERO, |map| view.now().saturating_sub(map.time));
+            let shown = map.filter(|_| !capture.waits);
+            hud.map_age = shown.map_or(Duration::ZERO, |map| view.now().saturating_sub(map.time));
         }
+        self.waits = capture.waits;
     }
 
     fn draw(&mut self, view: &View) {
@@ -299,84 +277,6 @@ impl Screen {
         view.record(Stage::Overlay, start.elapsed());
     }
 
-    /// Hands what was drawn to the recorder: each frame once, and while none comes the canvas now and then.
-    fn record(&mut self, view: &View) {
-        if self.closing.as_ref().is_some_and(Recorder::has_ended)
-            && let Some(recorder) = self.closing.take()
-        {
-            let said = self.closed(recorder);
-            self.note(&said, view);
-        }
-        if self.recorder.as_ref().is_some_and(Recorder::has_ended)
-            && let Some(recorder) = self.recorder.take()
-        {
-            let said = self.closed(recorder);
-            self.note(&said, view);
-        }
-        let (Some(recorder), Some(frame)) = (&mut self.recorder, &self.frame) else { return };
-        let (last, at) = self.recorded.unwrap_or((u64::MAX, Duration::ZERO));
-        let moves = self.hud.state == State::Live;
-        let time = if moves { frame.time } else { view.now() };
-        if (moves && last != frame.number) || (!moves && time.saturating_sub(at) >= IDLE) || self.recorded.is_none() {
-            recorder.take(&self.canvas, frame, &self.settings.look, time, false);
-            self.recorded = Some((frame.number, time));
-        }
-        let progress = recorder.progress();
-        self.overlay.mark_recorded(progress.elapsed, progress.dropped, &mut self.canvas);
-    }
-
-    fn start_recording(&mut self) -> crate::Result<()> {
-        let plan = self.settings.recordings.clone();
-        let frame = self.frame.as_deref().unwrap_or(&self.nothing);
-        let size = (self.canvas.width.max(frame.width), self.canvas.height.max(frame.height));
-        let mut recorder = Recorder::start(plan, self.recorded_before, size)?;
-        // The map that is on the view belongs to the first picture.
-        if let Some(explained) = &self.explained {
-            recorder.explained(logged(explained, &self.settings.look));
-        }
-        self.recorder = Some(recorder);
-        self.files_changed(1, 0);
-        self.recorded_before = true;
-        self.recorded = None;
-        Ok(())
-    }
-
-    /// Begins a recording, or ends it without waiting for the files to be closed.
-    fn record_or_end(&mut self, on: bool) -> Result<(), String> {
-        match (on, self.recorder.take()) {
-            (false, Some(mut recorder)) => {
-                recorder.close();
-                self.closing = Some(recorder);
-            }
-            // Two at a time would share the disk and the processor for nothing.
-            (true, None) if self.closing.is_some() => return Err("the last recording is still being closed".to_owned()),
-            (true, None) => self.start_recording().map_err(|error| error.to_string())?,
-            (_, as_before) => self.recorder = as_before,
-        }
-        Ok(())
-    }
-
-    /// Waits for a recorder and says how it went.
-    fn closed(&mut self, recorder: Recorder) -> String {
-        let progress = recorder.join();
-        let said = match progress.failed {
-            Some(reason) => {
-                self.broken_off = true;
-                reason
-            }
-            None => format!(
-                "recorded {}: {:.1} s, {} frames, {} lost",
-                progress.path.display(),
-                progress.elapsed.as_secs_f64(),
-                progress.frames,
-                progress.dropped
-            ),
-        };
-        (self.settings.say)(&format!("gradcam: {said}"));
-        self.files_changed(0, 0);
-        said
-    }
-
     fn show(&mut self, window: &mut Window, view: &View) -> anyhow::Result<()> {
         let frame = self.frame.as_deref().unwrap_or(&self.nothing);
         let map = self.explained.as_ref().map(|explained| &explained.map);
@@ -386,44 +286,8 @@ impl Screen {
         Ok(())
     }
 
-    fn snapshot(&mut self, view: &View) -> Result<PathBuf, String> {
-        let Some(frame) = self.frame.clone() else { return Err("there is no frame yet".to_owned()) };
-        // What other keys have just changed belongs into the picture too.
-        self.draw(view);
-        let map = self.explained.as_ref().map(|explained| &explained.map);
-        let json = self.report(view, &frame, map);
-        let shown = Shown { frame: &frame, map, canvas: &self.canvas };
-        let saved = snapshot::save(&self.settings.snapshots, &snapshot::stem(), &shown, &json);
-        let path = saved.map_err(|error| error.to_string())?;
-        self.note(&format!("saved {}", path.display()), view);
-        self.files_changed(0, 1);
-        Ok(path)
-    }
-
-    fn report(&self, view: &View, frame: &Frame, map: Option<&HeatMap>) -> serde_json::Value {
-        let mut times = TimesReport::default();
-        if let Some(explained) = &self.explained {
-            explained.times.iter().for_each(|(stage, duration)| times.add(*stage, *duration));
-        }
-        let source = view.capture().source;
-        let report =
-            map.map(|map| Report::new(&source, &self.info, map, self.settings.heat_share, times).of_frame(map));
-        // The map is the newest one; it may explain a frame before the one that is shown.
-        serde_json::json!({
-            "shown_frame": { "number": frame.number, "time": frame.time.as_secs_f64() },
-            "explanation": report,
-        })
-    }
-
     fn note(&mut self, text: &str, view: &View) {
         self.hud.note = Some(text.to_owned());
         self.note_until = view.now() + NOTE;
     }
-}
-
-/// What a logbook says of an explained frame.
-fn logged(explained: &Explained, look: &Look) -> logbook::Explained {
-    let mut times = TimesReport::default();
-    explained.times.iter().for_each(|(stage, duration)| times.add(*stage, *duration));
-    logbook::Explained { map: explained.map.clone(), look: *look, times_ms: times.named() }
 }

@@ -34,15 +34,25 @@ pub fn write_new(path: &Path, content: impl FnOnce(Out) -> Written) -> Result<()
 }
 
 fn beside(path: &Path, content: impl FnOnce(Out) -> Written) -> Result<NamedTempFile> {
+    let mut out = BufWriter::new(temporary(path)?);
+    content(&mut out).map_err(|reason| Error::output(path, reason))?;
+    out.flush().map_err(|error| Error::output(path, error))?;
+    out.into_inner().map_err(|error| Error::output(path, error.error()))
+}
+
+/// An empty file beside `path`, to be renamed to it.
+///
+/// # Errors
+/// [`Error::Output`] or [`Error::Input`] names `path`.
+pub fn temporary(path: &Path) -> Result<NamedTempFile> {
     if path.file_name().is_some_and(|name| name.len() > LONGEST_NAME) {
         return Err(Error::input(path.display(), "its name is too long for a file"));
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     // A temporary file is private unless told otherwise; a result is as readable as any file of its user.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let file = builder.prefix(".gradcam-").tempfile_in(folder).map_err(|error| {
+    builder.prefix(".gradcam-").tempfile_in(folder(path)).map_err(|error| {
         // The system's words name the temporary file, which tells the user nothing.
         let reason = match error.kind() {
             ErrorKind::NotFound => "its folder does not exist".to_owned(),
@@ -50,11 +60,19 @@ fn beside(path: &Path, content: impl FnOnce(Out) -> Written) -> Result<NamedTemp
             _ => error.to_string(),
         };
         Error::output(path, reason)
-    })?;
-    let mut out = BufWriter::new(file);
-    content(&mut out).map_err(|reason| Error::output(path, reason))?;
-    out.flush().map_err(|error| Error::output(path, error))?;
-    out.into_inner().map_err(|error| Error::output(path, error.error()))
+    })
+}
+
+/// Waits until the name of a file is on the device. A folder cannot be synced everywhere; then the system does it later.
+pub fn sync_folder(path: &Path) {
+    #[cfg(unix)]
+    let _ = std::fs::File::open(folder(path)).and_then(|folder| folder.sync_all());
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// RGB8, row by row.

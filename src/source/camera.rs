@@ -5,7 +5,7 @@
 //! dead `Camera` exists its number opens the dead device again (any error drops it and [`Reconnect`] opens a new one);
 //! it does not tell how many bytes of a buffer are new ([`Leftovers`] and the decoder find out); it hands out the camera's
 //! own time stamp only together with a copy of the buffer, so frames are stamped when they arrive, a millisecond or so
-//! later.
+//! later; it has no word for V4L2's `GREY`, whose pictures come through the v4l crate (docs/decisions/grey-cameras.md).
 
 use super::devices::{DeviceInfo, Mode, ranked};
 use super::leftover::Leftovers;
@@ -18,6 +18,7 @@ use crate::frame::{PixelFormat, RawFrame};
 use crate::shutdown::Shutdown;
 use nokhwa::utils::{CameraFormat, CameraIndex, FrameFormat, RequestedFormat, RequestedFormatType, Resolution};
 use nokhwa::{Camera, NokhwaError};
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 /// Opens a camera for good: what happens to it later is [`Event::Lost`](super::Event::Lost), not an error.
@@ -32,7 +33,7 @@ pub fn source(
     shutdown: Shutdown,
 ) -> Result<Box<dyn Source>> {
     let info = system::find(id)?;
-    if usable(&info, request).is_empty() {
+    if !is_usable(&info) {
         let mut formats: Vec<&str> = info.formats.iter().map(|info| info.format.as_str()).collect();
         formats.sort_unstable();
         formats.dedup();
@@ -47,7 +48,7 @@ pub fn source(
     let of_devices = clock.clone();
     let open = move || {
         let (found, request) = (found.clone(), request.clone());
-        let open = move || Nokhwa::open(&found, &request);
+        let open = move || Opened::open(&found, &request);
         let watched = Watched::start(open, of_devices.clone(), left_behind.clone())?;
         Ok(Box::new(watched) as Box<dyn Device>)
     };
@@ -77,30 +78,47 @@ fn set_controls(info: &DeviceInfo, request: &CameraRequest) -> std::result::Resu
     Ok(())
 }
 
-/// Whether a camera offers colour pictures in a format that can be read.
+/// Whether a camera offers pictures in a format that can be read.
 pub fn is_usable(info: &DeviceInfo) -> bool {
-    usable(info, &CameraRequest::default()).iter().any(|mode| mode.format != PixelFormat::Grey)
+    !ranked(&info.formats, &CameraRequest::default()).is_empty()
 }
 
-fn usable(info: &DeviceInfo, request: &CameraRequest) -> Vec<Mode> {
-    let mut modes = ranked(&info.formats, request);
-    // nokhwa calls grey `GRAY`, which no Linux driver offers.
-    modes.retain(|mode| mode.format != PixelFormat::Grey || !cfg!(target_os = "linux"));
-    modes
+/// Whether some of them are in colour.
+pub fn is_colour(info: &DeviceInfo) -> bool {
+    ranked(&info.formats, &CameraRequest::default()).iter().any(|mode| mode.format != PixelFormat::Grey)
 }
 
 fn label(info: &DeviceInfo) -> String {
     if info.path.is_empty() { format!("camera {}", info.index) } else { info.path.clone() }
 }
 
-struct Nokhwa {
-    camera: Camera,
-    label: String,
+/// What a camera is set to, and the bytes from one row of a raw picture to the next.
+#[derive(Clone, Copy)]
+struct Setting {
     mode: Mode,
+    stride: usize,
+}
+
+/// The driver's buffers, one after the other.
+trait Buffers {
+    /// Waits for the next one.
+    fn next(&mut self) -> std::result::Result<Cow<'_, [u8]>, String>;
+}
+
+impl Buffers for Camera {
+    fn next(&mut self) -> std::result::Result<Cow<'_, [u8]>, String> {
+        self.frame_raw().map_err(|e| e.to_string())
+    }
+}
+
+struct Opened {
+    buffers: Box<dyn Buffers>,
+    label: String,
+    setting: Setting,
     leftovers: Leftovers,
 }
 
-impl Nokhwa {
+impl Opened {
     /// How many modes are tried when the camera rejects what it offered.
     const ATTEMPTS: usize = 5;
 
@@ -111,10 +129,11 @@ impl Nokhwa {
         let (id, before) = found.lock().expect("nothing panics while it holds the camera's name").clone();
         let info = system::find_again(&id, &before).map_err(|e| e.to_string())?;
         let mut reason = "offers no format that gradcam can read".to_string();
-        for mode in usable(&info, request).into_iter().take(Nokhwa::ATTEMPTS) {
-            match Nokhwa::open_as(&info, mode) {
+        for mode in ranked(&info.formats, request).into_iter().take(Opened::ATTEMPTS) {
+            match Opened::open_as(&info, mode) {
                 Ok(opened) => {
-                    // Cameras forget them without power, and some at the start of a stream.
+                    // Cameras forget them without power, and some at the start of a stream. A view with another exposure
+                    // is worth more than none, so that a refusal is only said.
                     if let Err(reason) = set_controls(&info, request) {
                         log::warn!("{}: {reason}", label(&info));
                     }
@@ -130,34 +149,66 @@ impl Nokhwa {
         Err(format!("{}: {reason}", label(&info)))
     }
 
-    fn open_as(info: &DeviceInfo, mode: Mode) -> std::result::Result<Nokhwa, Refused> {
-        let mode = system::prepare(info.index, mode)?;
-        let format = frame_format(mode.format).ok_or_else(|| Refused::Mode("nokhwa has no word for it".into()))?;
-        let exact = CameraFormat::new(Resolution::new(mode.width, mode.height), format, mode.fps);
-        let formats = [format];
-        let request = RequestedFormat::with_formats(RequestedFormatType::Exact(exact), &formats);
-        let mut camera = Camera::new(CameraIndex::Index(info.index), request).map_err(refused)?;
-        camera.open_stream().map_err(refused)?;
-        Ok(Nokhwa { camera, label: label(info), mode, leftovers: Leftovers::default() })
+    fn open_as(info: &DeviceInfo, mode: Mode) -> std::result::Result<Opened, Refused> {
+        let setting = system::prepare(info.index, mode)?;
+        let buffers = match system::without_nokhwa(info.index, setting.mode)? {
+            Some(buffers) => buffers,
+            None => nokhwa_camera(info.index, setting.mode)?,
+        };
+        Ok(Opened { buffers, label: label(info), setting, leftovers: Leftovers::default() })
     }
 }
 
-impl Capture for Nokhwa {
+fn nokhwa_camera(index: u32, mode: Mode) -> std::result::Result<Box<dyn Buffers>, Refused> {
+    let format = frame_format(mode.format).ok_or_else(|| Refused::Mode("nokhwa has no word for it".into()))?;
+    let exact = CameraFormat::new(Resolution::new(mode.width, mode.height), format, mode.fps);
+    let formats = [format];
+    let request = RequestedFormat::with_formats(RequestedFormatType::Exact(exact), &formats);
+    let mut camera = Camera::new(CameraIndex::Index(index), request).map_err(refused)?;
+    camera.open_stream().map_err(refused)?;
+    Ok(Box::new(camera))
+}
+
+impl Capture for Opened {
     fn name(&self) -> String {
-        format!("{} {}", self.label, self.mode)
+        format!("{} {}", self.label, self.setting.mode)
     }
 
     fn grab(&mut self, raw: &mut RawFrame) -> std::result::Result<(), String> {
-        let data = self.camera.frame_raw().map_err(|e| format!("{}: {}", self.label, plain(&e.to_string())))?;
-        raw.format = self.mode.format;
-        raw.width = self.mode.width as usize;
-        raw.height = self.mode.height as usize;
+        let Setting { mode, stride } = self.setting;
+        let data = self.buffers.next().map_err(|e| format!("{}: {}", self.label, plain(&e)))?;
+        raw.format = mode.format;
+        raw.width = mode.width as usize;
+        raw.height = mode.height as usize;
         // Raw frames are alike up to their ends wherever nothing moves.
-        let compressed = self.mode.format == PixelFormat::Mjpeg;
+        let compressed = mode.format == PixelFormat::Mjpeg;
         raw.stale_from = if compressed { self.leftovers.stale_from(&data) } else { None };
         raw.data.clear();
-        raw.data.extend_from_slice(&data);
+        copy_rows(&data, stride, &rows(mode), &mut raw.data);
         Ok(())
+    }
+}
+
+/// The planes of a raw picture: how many rows each has, of how many bytes. None of a compressed one.
+fn rows(mode: Mode) -> Vec<(usize, usize)> {
+    let (width, height) = (mode.width as usize, mode.height as usize);
+    match mode.format {
+        PixelFormat::Yuyv => vec![(height, 2 * width)],
+        PixelFormat::Nv12 => vec![(height, width), (height.div_ceil(2), 2 * width.div_ceil(2))],
+        PixelFormat::Grey => vec![(height, width)],
+        _ => Vec::new(),
+    }
+}
+
+/// Leaves out what a driver puts behind each row. Data that is too short stays too short.
+fn copy_rows(data: &[u8], stride: usize, planes: &[(usize, usize)], to: &mut Vec<u8>) {
+    if planes.iter().all(|&(_, bytes)| stride <= bytes) {
+        to.extend_from_slice(data);
+        return;
+    }
+    let mut lines = data.chunks(stride);
+    for &(rows, bytes) in planes {
+        lines.by_ref().take(rows).for_each(|line| to.extend_from_slice(&line[..bytes.min(line.len())]));
     }
 }
 
@@ -246,7 +297,8 @@ mod system {
             return at_its_place;
         }
         let mut cameras = v4l2::devices();
-        cameras.retain(|info| info.name == before.name && is_usable(info));
+        // A camera that knows faces in the dark has a grey twin of the same name, at the same port.
+        cameras.retain(|info| info.name == before.name && is_colour(info) == is_colour(before));
         let known = cameras.iter().position(same_port).or_else(|| cameras.iter().position(same_serial));
         match known.or((cameras.len() == 1).then_some(0)) {
             Some(index) => Ok(cameras.swap_remove(index)),
@@ -278,11 +330,32 @@ mod system {
 
     /// Sets the camera before nokhwa sees it: nokhwa opens none whose present format or rate it does not know, and
     /// refuses one that does not take exactly what is asked.
-    pub fn prepare(index: u32, mode: Mode) -> std::result::Result<Mode, Refused> {
-        v4l2::set(index, mode).map_err(|e| match e.raw_os_error() {
-            Some(libc::EINVAL | libc::ENOTTY) | None => Refused::Mode(plain(&e.to_string())),
-            Some(_) => Refused::Camera(plain(&e.to_string())),
-        })
+    pub fn prepare(index: u32, mode: Mode) -> std::result::Result<Setting, Refused> {
+        let (mode, stride) = v4l2::set(index, mode).map_err(refused_by_driver)?;
+        Ok(Setting { mode, stride })
+    }
+
+    /// The buffers of a camera in a format that nokhwa cannot open.
+    pub fn without_nokhwa(index: u32, mode: Mode) -> std::result::Result<Option<Box<dyn Buffers>>, Refused> {
+        if mode.format != PixelFormat::Grey {
+            return Ok(None);
+        }
+        let stream = v4l2::Stream::open(index, mode).map_err(refused_by_driver)?;
+        Ok(Some(Box::new(stream)))
+    }
+
+    impl Buffers for v4l2::Stream {
+        fn next(&mut self) -> std::result::Result<Cow<'_, [u8]>, String> {
+            self.next().map(Cow::Borrowed).map_err(|e| e.to_string())
+        }
+    }
+
+    fn refused_by_driver(error: std::io::Error) -> Refused {
+        let reason = plain(&error.to_string());
+        match error.raw_os_error() {
+            Some(libc::EINVAL | libc::ENOTTY) | None => Refused::Mode(reason),
+            Some(_) => Refused::Camera(reason),
+        }
     }
 }
 
@@ -350,7 +423,38 @@ mod system {
         Err("controls are known on Linux only".to_owned())
     }
 
-    pub fn prepare(_index: u32, mode: Mode) -> std::result::Result<Mode, Refused> {
-        Ok(mode)
+    pub fn prepare(_index: u32, mode: Mode) -> std::result::Result<Setting, Refused> {
+        Ok(Setting { mode, stride: 0 })
+    }
+
+    pub fn without_nokhwa(_index: u32, _mode: Mode) -> std::result::Result<Option<Box<dyn Buffers>>, Refused> {
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copied(format: PixelFormat, (width, height): (u32, u32), stride: usize, data: &[u8]) -> Vec<u8> {
+        let mut to = Vec::new();
+        copy_rows(data, stride, &rows(Mode { format, width, height, fps: 30 }), &mut to);
+        to
+    }
+
+    #[test]
+    fn what_a_driver_puts_behind_rows_is_left_out() {
+        let data = [1, 2, 3, 0, 4, 5, 6, 0];
+        assert_eq!(copied(PixelFormat::Grey, (3, 2), 4, &data), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(copied(PixelFormat::Grey, (3, 2), 4, &data[..7]), [1, 2, 3, 4, 5, 6], "no padding at the end");
+        assert_eq!(copied(PixelFormat::Grey, (3, 2), 4, &data[..5]), [1, 2, 3, 4], "too short");
+        assert_eq!(copied(PixelFormat::Yuyv, (1, 2), 4, &data), [1, 2, 4, 5]);
+        // Two rows of luma, one of chroma of the same stride.
+        let planes = [1, 2, 0, 3, 4, 0, 5, 6, 0];
+        assert_eq!(copied(PixelFormat::Nv12, (2, 2), 3, &planes), [1, 2, 3, 4, 5, 6]);
+        for stride in [0, 3] {
+            assert_eq!(copied(PixelFormat::Grey, (3, 2), stride, &data), data, "rows without anything behind them");
+        }
+        assert_eq!(copied(PixelFormat::Mjpeg, (3, 2), 4, &data), data, "a JPEG has no rows");
     }
 }

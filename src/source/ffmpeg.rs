@@ -279,7 +279,9 @@ pub fn add_sound(film: &Path, from: &Path, start: Duration, to: &Path) -> std::r
     let mut command = Command::new("ffmpeg");
     command.args(["-hide_banner", "-nostdin", "-loglevel", "level+error", "-i"]).arg(file(film));
     command.args(["-itsoffset", &format!("-{}", start.as_secs_f64()), "-i"]).arg(file(from));
-    command.args(["-map", "0:v:0", "-map", "1:a", "-c", "copy", "-video_track_timescale", "90000", "-f", "mp4"]);
+    command.args(["-map", "0:v:0", "-map", "1:a", "-c", "copy", "-video_track_timescale", "90000"]);
+    // In fragments, as the film is, with a head that knows by how much the sound begins earlier.
+    command.args(["-movflags", "frag_keyframe+delay_moov+default_base_moof", "-f", "mp4"]);
     let output = command.arg(file(to)).stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
     if output.status.success() {
         return Ok(());

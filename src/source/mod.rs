@@ -58,6 +58,11 @@ pub trait Source: Send {
     fn dropped(&self) -> u64 {
         0
     }
+
+    /// Whether its frames can wait until they are explained, so that each of them is; those of a camera cannot.
+    fn waits(&self) -> bool {
+        false
+    }
 }
 
 /// What a source string names.
@@ -93,6 +98,8 @@ pub struct CameraRequest {
     pub fps: Option<u32>,
     /// A video begins anew at its end.
     pub again: bool,
+    /// A video's frames come as fast as they are explained, each of them, and not at its own pace.
+    pub fast: bool,
     /// How its pictures are turned.
     pub turn: Turn,
     /// Taken in any size that the camera has it in, rather than another format in the very size that was asked for.
@@ -161,7 +168,8 @@ impl FromStr for SourceSpec {
 ///
 /// # Errors
 /// [`Error::Device`] for a camera that does not exist (the message lists those that do) or cannot be used;
-/// [`Error::Input`] for a picture or folder that cannot be read, or where controls are asked of what is no camera.
+/// [`Error::Input`] for a picture or folder that cannot be read, or where controls are asked of what is no camera, or haste
+/// of what is no video.
 pub fn open(
     spec: &SourceSpec,
     request: &CameraRequest,
@@ -170,6 +178,12 @@ pub fn open(
 ) -> Result<Box<dyn Source>> {
     if let (Some(control), false) = (request.controls.first(), matches!(spec, SourceSpec::Camera(_))) {
         return Err(Error::input(control.to_string(), "the source is no camera, and only cameras have controls"));
+    }
+    if request.fast && !matches!(spec, SourceSpec::Video(_) | SourceSpec::Pipe) {
+        return Err(Error::input(
+            "--realtime",
+            "false is for videos and standard input; other sources wait for nobody",
+        ));
     }
     let source = open_lying(spec, request, clock, shutdown)?;
     Ok(if request.turn == Turn::None { source } else { Box::new(turned::Turned { source, turn: request.turn }) })
@@ -181,14 +195,13 @@ fn open_lying(
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
 ) -> Result<Box<dyn Source>> {
+    let pace = |clock| if request.fast { video::Pace::Free } else { video::Pace::Real(clock) };
     match spec {
         SourceSpec::Camera(id) => camera::source(id, request, clock, shutdown),
         SourceSpec::Picture(path) => Ok(Box::new(pictures::Pictures::one(path, clock, shutdown)?)),
         SourceSpec::Folder(path) => Ok(Box::new(pictures::Pictures::folder(path, clock, shutdown)?)),
-        SourceSpec::Video(path) => {
-            Ok(Box::new(video::Video::file(path, video::Pace::Real(clock), request.again, shutdown)?))
-        }
-        SourceSpec::Pipe => Ok(Box::new(video::Video::pipe(video::Pace::Real(clock), shutdown)?)),
+        SourceSpec::Video(path) => Ok(Box::new(video::Video::file(path, pace(clock), request.again, shutdown)?)),
+        SourceSpec::Pipe => Ok(Box::new(video::Video::pipe(pace(clock), shutdown)?)),
         SourceSpec::Network(address) => {
             let (name, address, of_streams) = (address.clone(), address.clone(), clock.clone());
             let open = move || {
@@ -218,10 +231,11 @@ pub fn controls(device: &DeviceInfo) -> Result<Vec<ControlInfo>> {
     camera::controls(device)
 }
 
-/// The first camera that delivers colour pictures in a format that can be read.
+/// The first camera that delivers pictures in a format that can be read; in colour, if there is one.
 pub fn default_camera() -> Option<SourceSpec> {
     let cameras = devices().ok()?;
-    let first = cameras.iter().find(|info| camera::is_usable(info))?;
+    let colour = cameras.iter().find(|info| camera::is_colour(info));
+    let first = colour.or_else(|| cameras.iter().find(|info| camera::is_usable(info)))?;
     Some(SourceSpec::Camera(CameraId::Index(first.index)))
 }
 

@@ -24,4 +24,8 @@ impl Source for Turned {
     fn dropped(&self) -> u64 {
         self.source.dropped()
     }
+
+    fn waits(&self) -> bool {
+        self.source.waits()
+    }
 }

@@ -9,10 +9,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::panic::catch_unwind;
 use std::path::Path;
+use v4l::buffer::Type as Buffer;
 use v4l::capability::Flags;
 use v4l::control::{self, Control, Description, MenuItem, Type, Value};
 use v4l::frameinterval::FrameIntervalEnum;
 use v4l::framesize::{FrameSizeEnum, Stepwise};
+use v4l::io::mmap;
+use v4l::io::traits::CaptureStream;
 use v4l::video::Capture;
 use v4l::video::capture::Parameters;
 use v4l::{Device, Format, FourCC};
@@ -97,13 +100,14 @@ fn name(fourcc: FourCC) -> String {
     }
 }
 
-/// None where nokhwa has no word for the format; its `GRAY` is none of V4L2's.
+/// None where no camera can be set to it.
 fn fourcc(format: PixelFormat) -> Option<FourCC> {
     match format {
         PixelFormat::Mjpeg => Some(FourCC::new(b"MJPG")),
         PixelFormat::Yuyv => Some(FourCC::new(b"YUYV")),
         PixelFormat::Nv12 => Some(FourCC::new(b"NV12")),
-        PixelFormat::Grey | PixelFormat::Luma | PixelFormat::Planar { .. } | PixelFormat::Rgb8 => None,
+        PixelFormat::Grey => Some(FourCC::new(b"GREY")),
+        PixelFormat::Luma | PixelFormat::Planar { .. } | PixelFormat::Rgb8 => None,
     }
 }
 
@@ -166,9 +170,10 @@ fn rates(device: &Device, fourcc: FourCC, width: u32, height: u32) -> Vec<f64> {
     rates.into_values().rev().collect()
 }
 
-/// Sets the camera and returns what it was really set to, which may differ in size and rate.
-pub fn set(index: u32, mode: Mode) -> io::Result<Mode> {
-    let fourcc = fourcc(mode.format).ok_or_else(|| io::Error::other("nokhwa cannot read this format"))?;
+/// Sets the camera and returns what it was really set to, which may differ in size and rate, and the bytes from one row
+/// of a raw picture to the next.
+pub fn set(index: u32, mode: Mode) -> io::Result<(Mode, usize)> {
+    let fourcc = fourcc(mode.format).ok_or_else(|| io::Error::other("no camera has this format"))?;
     let device = Device::new(index as usize)?;
     let format = device.set_format(&Format::new(mode.width, mode.height, fourcc))?;
     if format.fourcc != fourcc {
@@ -181,7 +186,36 @@ pub fn set(index: u32, mode: Mode) -> io::Result<Mode> {
             interval.denominator, interval.numerator
         )));
     }
-    Ok(Mode { format: mode.format, width: format.width, height: format.height, fps: interval.denominator })
+    let fps = interval.denominator;
+    Ok((Mode { format: mode.format, width: format.width, height: format.height, fps }, format.stride as usize))
+}
+
+/// The pictures of a camera that is already set, without nokhwa.
+pub struct Stream(mmap::Stream<'static>);
+
+impl Stream {
+    /// As many as nokhwa has.
+    const BUFFERS: u32 = 4;
+
+    /// # Errors
+    /// The system's, among them EBUSY where another program has the camera; or it is no longer set to `mode`.
+    pub fn open(index: u32, mode: Mode) -> io::Result<Stream> {
+        let device = Device::new(index as usize)?;
+        let stream = mmap::Stream::with_buffers(&device, Buffer::VideoCapture, Stream::BUFFERS)?;
+        // From here on, as long as there are buffers, no program can set it to another.
+        let format = device.format()?;
+        if (Some(format.fourcc), format.width, format.height) != (fourcc(mode.format), mode.width, mode.height) {
+            return Err(io::Error::other("another program has set it to another format"));
+        }
+        Ok(Stream(stream))
+    }
+
+    /// Waits for a picture, and hands out as many bytes as came: fewer than it has pixels where it is not whole.
+    pub fn next(&mut self) -> io::Result<&[u8]> {
+        let (data, about) = CaptureStream::next(&mut self.0)?;
+        let damaged = about.flags.contains(v4l::buffer::Flags::ERROR);
+        Ok(if damaged { &[] } else { &data[..data.len().min(about.bytesused as usize)] })
+    }
 }
 
 /// What can be set of a camera; what is no number, switch, menu or button is left out.

@@ -150,6 +150,10 @@ impl Source for Video {
         self.name.clone()
     }
 
+    fn waits(&self) -> bool {
+        matches!(self.pace, Pace::Free)
+    }
+
     fn read(&mut self, raw: &mut RawFrame) -> Result<Event> {
         loop {
             if self.shutdown.requested() {

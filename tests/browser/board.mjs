@@ -12,6 +12,9 @@ export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "
 export const WORK = path.join(ROOT, "target/browser");
 const PROGRAM = process.env.GRADCAM_PROGRAM ?? path.join(ROOT, "target/release/gradcam");
 
+/** How long anything may take; what takes longer does not come. Milliseconds. */
+export const PATIENCE = 60000;
+
 /** `gradcam live --headless --serve`, in a folder of its own. */
 export class Board {
   /** Starts it; `address` is where its page is. */
@@ -50,9 +53,24 @@ export class Board {
     return response.json();
   }
 
+  /** A number of its metrics. */
+  async metric(name) {
+    const text = await (await fetch(new URL("metrics", this.url))).text();
+    return Number(text.match(new RegExp(`^gradcam_${name} (.*)$`, "m"))[1]);
+  }
+
+  /** Waits until the camera has sent so many more frames. */
+  async frames(more) {
+    const end = (await this.metric("frames_total")) + more;
+    for (const late = Date.now() + PATIENCE; (await this.metric("frames_total")) < end; ) {
+      if (Date.now() > late) throw new Error(`the camera sends nothing:\n${this.said}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
   /** Reads a route until `wanted` holds of it. */
-  async until(route, wanted, patience = 60000) {
-    const end = Date.now() + patience;
+  async until(route, wanted) {
+    const end = Date.now() + PATIENCE;
     for (;;) {
       const value = await this.read(route).catch((error) => error);
       if (!(value instanceof Error) && wanted(value)) return value;

@@ -4,23 +4,40 @@ import axe from "axe-core";
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import path from "node:path";
+import { after, before } from "node:test";
 import { chromium } from "playwright-core";
-import { WORK } from "./board.mjs";
+import { Board, PATIENCE, WORK } from "./board.mjs";
 
 /** A laptop's window and a phone. */
 export const SIZES = {
   1280: { viewport: { width: 1280, height: 800 } },
   390: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
 };
-/** How long anything may take; what takes longer does not come. Milliseconds. */
-const PATIENCE = 60000;
-
 /** A browser with a profile of its own. */
 export function launch() {
   const args = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
   // Chromium refuses to run its sandbox as root.
   if (process.getuid?.() === 0) args.push("--no-sandbox");
   return chromium.launch({ executablePath: process.env.GRADCAM_CHROMIUM ?? "/usr/bin/chromium", args });
+}
+
+/** A browser for the tests of a file, and boards as they ask for them; all are ended with the last test. */
+export function workplace() {
+  const place = {};
+  const boards = [];
+  before(async () => {
+    place.browser = await launch();
+  });
+  after(async () => {
+    await place.browser?.close();
+    await Promise.all(boards.map((board) => board.kill()));
+  });
+  place.start = async (options) => {
+    const board = await Board.start(options);
+    boards.push(board);
+    return board;
+  };
+  return place;
 }
 
 /** Opens `address` in a window of that width. The page's errors end up in `page.wrongs`. */

@@ -3,32 +3,18 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { after, before, test } from "node:test";
-import { Board, WORK } from "./board.mjs";
-import { accessible, changed, launch, open, pixels, shown } from "./browser.mjs";
+import { test } from "node:test";
+import { WORK } from "./board.mjs";
+import { accessible, changed, open, pixels, shown, workplace } from "./browser.mjs";
 
 const TOKEN = "correcthorsebatterystaple";
 
-let browser;
-const boards = [];
-before(async () => {
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await Promise.all(boards.map((board) => board.kill()));
-});
-
-async function start(options) {
-  const board = await Board.start(options);
-  boards.push(board);
-  return board;
-}
+const place = workplace();
 
 test("without a token the page asks for it, refuses a wrong one, and remembers the right one", async () => {
-  const board = await start({ args: ["--serve-token", TOKEN] });
+  const board = await place.start({ args: ["--serve-token", TOKEN] });
   const address = new URL("/", board.url);
-  const page = await open(browser, address.href, 390);
+  const page = await open(place.browser, address.href, 390);
   await page.getByRole("heading", { name: "This view is locked" }).waitFor();
   await accessible(page, "door");
   await page.getByLabel("Token").fill("another");
@@ -58,8 +44,8 @@ test("a label that is markup stays text", async () => {
   mkdirSync(WORK, { recursive: true });
   const file = path.join(WORK, "hostile-labels.txt");
   writeFileSync(file, Array.from({ length: 1000 }, (_, number) => `${number} ${evil}`).join("\n"));
-  const board = await start({ args: ["--labels", file] });
-  const page = await open(browser, board.address);
+  const board = await place.start({ args: ["--labels", file] });
+  const page = await open(place.browser, board.address);
   await shown(page);
   assert((await page.locator("#top .label").first().textContent()).includes(evil));
   await page.getByRole("combobox", { name: "Explain", exact: true }).fill("285");

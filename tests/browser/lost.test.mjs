@@ -1,32 +1,18 @@
 // What the page says when something is lost, and that it comes back by itself.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Board, Camera } from "./board.mjs";
-import { accessible, changed, launch, open, pixels, shown } from "./browser.mjs";
+import { test } from "node:test";
+import { Camera } from "./board.mjs";
+import { accessible, changed, open, pixels, shown, workplace } from "./browser.mjs";
 
-let browser;
-const boards = [];
-before(async () => {
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await Promise.all(boards.map((board) => board.kill()));
-});
-
-async function start(options) {
-  const board = await Board.start(options);
-  boards.push(board);
-  return board;
-}
+const place = workplace();
 
 for (const width of [1280, 390]) {
   test(`a camera that vanishes is said to be lost, with the reason, and comes back (${width} px)`, async () => {
     const camera = new Camera();
     await camera.start();
-    const board = await start({ source: camera.address });
-    const page = await open(browser, board.address, width);
+    const board = await place.start({ source: camera.address });
+    const page = await open(place.browser, board.address, width);
     await shown(page);
     const said = page.locator("#live");
 
@@ -50,8 +36,8 @@ for (const width of [1280, 390]) {
 }
 
 test("a program that dies is said to be out of reach, and its successor is shown", async () => {
-  const board = await start();
-  const page = await open(browser, board.address, 390);
+  const board = await place.start();
+  const page = await open(place.browser, board.address, 390);
   await shown(page);
   await board.kill();
   await page.locator("#state[data-state=away]").waitFor();
@@ -72,8 +58,8 @@ test("a program that dies is said to be out of reach, and its successor is shown
 });
 
 test("a program that hangs is noticed by its silence", async () => {
-  const board = await start();
-  const page = await open(browser, board.address);
+  const board = await place.start();
+  const page = await open(place.browser, board.address);
   await shown(page);
   board.child.kill("SIGSTOP");
   await page.locator("#state[data-state=away]").waitFor();

@@ -1,6 +1,6 @@
 //! Videos as sources, drawn into others, and drawn anew from their maps.
 
-use crate::common::mp4::{decode, probe};
+use crate::common::mp4::{complaints, decode, probe};
 use crate::common::program::{Folder, Run, command, gradcam};
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -138,17 +138,37 @@ fn a_recording_drawn_anew_is_the_film_within_the_codec_s_noise_without_the_model
 #[test]
 fn the_sound_stays() {
     let folder = Folder::new();
-    let silent = clip(&folder, "silent.mp4", &H264);
+    // Frames come after 1, 2, 4, 5, 7 … tenths of a second, and none from 0.8 to 1.1.
+    let uneven = "mod(n\\,3)*not(between(n\\,8\\,11))";
+    let cat = concat!(env!("CARGO_MANIFEST_DIR"), "/src/source/demo/chelsea.jpg");
+    let select = format!("scale=320:240,select='{uneven}'");
+    let input = ["-loop", "1", "-framerate", "10", "-t", "2", "-i", cat, "-vf", &select, "-fps_mode", "passthrough"];
+    let silent = folder.path("silent.mp4");
+    ffmpeg(&[&input[..], &H264].concat(), &silent);
+    let silent = silent.to_string_lossy().into_owned();
     let input = folder.path("clip.mp4");
     let sound = ["-i", &silent, "-f", "lavfi", "-i", "sine=duration=2", "-c:v", "copy", "-c:a", "aac", "-shortest"];
     ffmpeg(&sound, &input);
-    let out = folder.path("out.mp4");
+    let (out, without) = (folder.path("out.mp4"), folder.path("without.mp4"));
     gradcam(&["explain", &input.to_string_lossy(), "-o", &out.to_string_lossy()]).succeeds();
-    let streams = probe(&out)["streams"].as_array().expect("a list").clone();
-    let codecs: Vec<&Value> = streams.iter().map(|stream| &stream["codec_name"]).collect();
+    gradcam(&["explain", &silent, "-o", &without.to_string_lossy()]).succeeds();
+    assert_eq!(folder.files().iter().filter(|name| name.starts_with('.')).count(), 0, "{:?}", folder.files());
+
+    let (film, silent) = (probe(&out), probe(&without));
+    let codecs: Vec<&Value> = (0..2).map(|n| &film["streams"][n]["codec_name"]).collect();
     assert_eq!(codecs, ["h264", "aac"]);
-    assert_eq!(streams[0]["nb_read_frames"], "20");
-    assert_eq!(folder.files(), ["clip.mp4", "out.jsonl", "out.maps", "out.mp4", "silent.mp4"]);
+    // The pictures are as without it, at the same times, and so is the rate at which they can be counted.
+    let times = |film: &Value| -> Vec<Value> {
+        let packets = film["packets"].as_array().expect("a list").iter();
+        packets.filter(|packet| packet["codec_type"] == "video").map(|packet| packet["pts"].clone()).collect()
+    };
+    assert!(times(&film).len() > 8);
+    assert_eq!(times(&film), times(&silent));
+    for key in ["nb_read_frames", "r_frame_rate", "time_base", "duration"] {
+        assert_eq!(film["streams"][0][key], silent["streams"][0][key], "{key}");
+    }
+    assert_eq!(complaints(&out), "");
+    assert_eq!(decode(&out).1, decode(&without).1);
 }
 
 #[test]
@@ -318,6 +338,47 @@ fn a_video_plays_live_at_its_own_pace_and_ends() {
     let mut tenths = times.iter().map(|time| (time - times[0]) * 10.0);
     assert!(tenths.clone().all(|tenth| (tenth - tenth.round()).abs() < 1e-3), "{times:?}");
     assert!(tenths.next_back().is_some_and(|last| last <= 19.001));
+}
+
+#[test]
+fn a_video_that_need_not_keep_its_pace_is_explained_frame_by_frame_and_recorded_so() {
+    let folder = Folder::new();
+    let input = clip(&folder, "clip.mp4", &H264);
+    let out = folder.path("out.mp4");
+    let run = gradcam(&[
+        "live",
+        "--headless",
+        "--realtime",
+        "false",
+        "--source",
+        &input,
+        "--json",
+        "--record",
+        &out.to_string_lossy(),
+    ]);
+    run.succeeds();
+    assert!(run.stderr.contains("20 frames, 0 lost"), "{}", run.stderr);
+    let frame = |line: &str| {
+        let report: Value = serde_json::from_str(line).expect("JSON");
+        (report["frame"]["number"].as_u64().expect("a number"), report["frame"]["time"].as_f64().expect("a number"))
+    };
+    let explained: Vec<(u64, f64)> = run.stdout.lines().map(frame).collect();
+    assert!(explained.iter().enumerate().all(|(n, (number, _))| *number == n as u64), "{explained:?}");
+    let packets = probe(&out)["packets"].as_array().expect("a list").clone();
+    let shown: Vec<f64> =
+        packets.iter().map(|packet| packet["pts_time"].as_str().expect("a time").parse().expect("a number")).collect();
+    assert_eq!((explained.len(), shown.len()), (20, 20));
+    for (n, ((_, explained), shown)) in explained.iter().zip(&shown).enumerate() {
+        let time = n as f64 / 10.0;
+        assert!((explained - time).abs() < 1e-3 && (shown - time).abs() < 1e-3, "{n}: {explained} {shown}");
+    }
+    // Each map is on its own frame.
+    let text = std::fs::read_to_string(folder.path("out.jsonl")).expect("it is there");
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let entries: Vec<Value> = lines.filter(|line| line["kind"] == "explained").collect();
+    assert_eq!(entries.len(), 20);
+    assert!(entries.iter().all(|entry| entry["video"]["frame"] == entry["frame"]["frame"]), "{text}");
+    gradcam(&["live", "--headless", "--source", "demo", "--realtime", "false"]).fails_saying(&["--realtime", "videos"]);
 }
 
 #[test]

@@ -31,6 +31,7 @@ mod preprocess_reference;
 mod random_graphs;
 mod films;
 mod recording;
+mod recording_times;
 mod reference;
 mod source_demo;
 mod source_pictures;

@@ -1,32 +1,21 @@
 //! Recordings: that every frame is in them at its time, and that they play whatever ended them.
 
-use crate::common::mp4::{decode, probe, read};
+use crate::common::mp4::{complaints, decode, probe, read};
 use crate::common::program::{Folder, Run, command, gradcam};
+use crate::common::recording::{Memory, canvas, recording};
+use crate::common::{Noise, seed};
 use gradcam::frame::{Frame, Turn};
 use gradcam::logbook::{Line, Recorded};
 use gradcam::overlay::{Canvas, Look};
 use gradcam::pipeline::recorder::{Plan, Recorder};
 use gradcam::sink::record::name::Destination;
-use gradcam::sink::record::{Encoding, Recording, Storage};
-use std::io;
+use gradcam::sink::record::{Encoding, Recording};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
-
-/// A picture that differs from number to number: a bright square on its way over a shaded ground.
-fn canvas(width: usize, height: usize, number: usize) -> Canvas {
-    let (x0, y0) = (number * 5 % width, number * 3 % height);
-    let pixel = |x: usize, y: usize| {
-        if (x0..x0 + 16).contains(&x) && (y0..y0 + 16).contains(&y) {
-            return 0x00FF_C040;
-        }
-        (64 + x * 100 / width) as u32 * 0x0001_0100 + (y * 120 / height) as u32
-    };
-    Canvas { width, height, pixels: (0..width * height).map(|at| pixel(at % width, at / width)).collect() }
-}
 
 /// Times of a camera that is not quite regular, with a gap.
 fn times(count: usize) -> Vec<Duration> {
@@ -34,57 +23,6 @@ fn times(count: usize) -> Vec<Duration> {
     let time =
         |n: usize| MS * (n as u32 * 33 + jitter[n % 6] + if n > 50 { 1700 } else { 0 }) + Duration::from_secs(77);
     (0..count).map(time).collect()
-}
-
-/// What a file was before a piece was written behind it, and that piece.
-type Written = (Vec<u8>, Vec<u8>);
-
-/// A file in memory that others can look at, of limited size.
-#[derive(Clone)]
-struct Memory {
-    bytes: Arc<Mutex<Vec<u8>>>,
-    pieces: Arc<Mutex<Vec<Written>>>,
-    room: usize,
-}
-
-impl Memory {
-    fn new(room: usize) -> Memory {
-        Memory { bytes: Arc::default(), pieces: Arc::default(), room }
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        self.bytes.lock().expect("nobody panics").clone()
-    }
-}
-
-impl Storage for Memory {
-    /// Takes what it has room for before it fails, as a disk does.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut all = self.bytes.lock().expect("nobody panics");
-        self.pieces.lock().expect("nobody panics").push((all.clone(), bytes.to_vec()));
-        let fits = bytes.len().min(self.room - all.len());
-        all.extend_from_slice(&bytes[..fits]);
-        if fits < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
-    }
-
-    fn patch(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let at = offset as usize;
-        self.bytes.lock().expect("nobody panics")[at..at + bytes.len()].copy_from_slice(bytes);
-        Ok(())
-    }
-
-    fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.bytes.lock().expect("nobody panics").truncate(length as usize);
-        Ok(())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn recording(storage: Memory, size: (usize, usize)) -> Recording<Memory> {
-    Recording::on(Path::new("film.mp4"), storage, None, size, Encoding::default()).expect("the encoder starts")
 }
 
 /// The bytes of a recording.
@@ -129,8 +67,7 @@ fn every_frame_is_in_it_at_its_capture_time() {
     let pts: Vec<u64> = packets.iter().map(|packet| packet["pts"].as_u64().expect("a time")).collect();
     assert_eq!(pts, wanted);
     assert_eq!(stream["duration_ts"], duration);
-    let (complaints, pictures) = decode(&path);
-    assert_eq!((complaints.as_str(), pictures.len()), ("", 100 * 64 * 48 * 3));
+    assert_eq!((complaints(&path).as_str(), decode(&path).1.len()), ("", 100 * 64 * 48 * 3));
 }
 
 #[test]
@@ -165,6 +102,7 @@ fn whatever_moment_it_ends_at_the_whole_fragments_play() {
     let pieces = memory.pieces.lock().expect("nobody panics").clone();
     let folder = Folder::new();
     let path = folder.path("cut.mp4");
+    let mut random = Noise::new(seed());
     for (before, piece) in &pieces[pieces.len() - 2..] {
         let whole = read(before);
         let state = |cut: usize| [before, &piece[..cut]].concat();
@@ -173,14 +111,14 @@ fn whatever_moment_it_ends_at_the_whole_fragments_play() {
             let film = read(&state(cut));
             assert_eq!((&film.fragments, &film.pictures), (&whole.fragments, &whole.pictures), "cut at {cut}");
         }
-        // With ffmpeg: around the edges of boxes, and at 25 places of each piece.
+        // With ffmpeg: around the edges of boxes, and at 50 random places.
         let moof = 8 + piece.windows(4).position(|name| name == b"mdat").expect("there is one") - 12;
         let edges = [0, 8, moof, moof + 8, piece.len() - 1].map(|edge: usize| [edge.saturating_sub(1), edge, edge + 1]);
-        let places = (0..25).map(|n| n * 7919 % piece.len());
-        for cut in edges.into_iter().flatten().chain(places) {
+        let places = (0..50).map(|_| (random.uniform() * piece.len() as f32) as usize);
+        for cut in edges.into_iter().flatten().chain(places.collect::<Vec<_>>()) {
             std::fs::write(&path, state(cut)).expect("written");
-            let (complaints, pictures) = decode(&path);
-            assert_eq!((complaints.as_str(), pictures.len()), ("", whole.pictures.len() * 64 * 48 * 3), "cut at {cut}");
+            let (said, pictures) = decode(&path);
+            assert_eq!((said.as_str(), pictures.len()), ("", whole.pictures.len() * 64 * 48 * 3), "cut at {cut}");
         }
     }
     // What is written in place is the head of one box: before it the fragment is not there, after it all of it is.
@@ -211,8 +149,8 @@ fn a_full_disk_leaves_a_film_that_plays() {
         assert_eq!(film.durations[0], last.time + u64::from(last.duration));
         let folder = Folder::new();
         std::fs::write(folder.path("film.mp4"), &bytes).expect("written");
-        let (complaints, pictures) = decode(&folder.path("film.mp4"));
-        assert_eq!((complaints.as_str(), pictures.len()), ("", film.pictures.len() * 64 * 48 * 3));
+        let (path, size) = (folder.path("film.mp4"), film.pictures.len() * 64 * 48 * 3);
+        assert_eq!((complaints(&path).as_str(), decode(&path).1.len()), ("", size));
     }
 }
 
@@ -292,8 +230,8 @@ fn small_and_odd_frames_are_recorded() {
         let frame = Arc::new(Frame { width: size.0, height: size.1, rgb, ..Frame::default() });
         (0..3).for_each(|n| recorder.take(&Canvas::default(), &frame, &Look::default(), MS * 40 * n, true));
         assert_eq!(recorder.join().failed, None, "{size:?}");
-        let (complaints, pictures) = decode(&folder.path("film.mp4"));
-        assert_eq!((complaints.as_str(), pictures.len()), ("", recorded.0 * recorded.1 * 9), "{size:?}");
+        let (said, pictures) = decode(&folder.path("film.mp4"));
+        assert_eq!((said.as_str(), pictures.len()), ("", recorded.0 * recorded.1 * 9), "{size:?}");
         assert!(pictures.iter().all(|value| value.abs_diff(200) <= 10), "{size:?}"); // the codec rings at the edge
     }
 }

@@ -27,8 +27,9 @@ pub fn vivid() -> String {
     found.expect("the module is loaded").path
 }
 
-/// The test picture is eight upright bars, at 75 % of full intensity: 0.75 · 255 = 191.
-fn bars(frame: &Frame) {
+/// The test picture is eight upright bars, at 75 % of full intensity: 0.75 · 255 = 191. Grey is their luma by
+/// ITU-R BT.709, of full range (`drivers/media/common/v4l2-tpg/v4l2-tpg-core.c` in the kernel's source).
+fn bars(frame: &Frame, format: PixelFormat) {
     const BARS: [[u8; 3]; 8] = [
         [191, 191, 191],
         [191, 191, 0],
@@ -41,7 +42,11 @@ fn bars(frame: &Frame) {
     ];
     // Limited-range 8-bit YUV and back.
     const TOLERANCE: u8 = 4;
+    let luma = |[red, green, blue]: [u8; 3]| {
+        [(0.2126 * f64::from(red) + 0.7152 * f64::from(green) + 0.0722 * f64::from(blue)).round() as u8; 3]
+    };
     for (bar, colour) in BARS.into_iter().enumerate() {
+        let colour = if format == PixelFormat::Grey { luma(colour) } else { colour };
         // The lowest rows: the driver writes its settings over the others, down to row 176.
         for y in [frame.height - 3, frame.height - 1] {
             let x = (2 * bar + 1) * frame.width / 16;
@@ -54,12 +59,12 @@ fn bars(frame: &Frame) {
 }
 
 pub fn vivid_bars() {
-    for format in [PixelFormat::Yuyv, PixelFormat::Nv12] {
+    for format in [PixelFormat::Yuyv, PixelFormat::Nv12, PixelFormat::Grey] {
         for size in [(320, 180), (640, 480)] {
             let mut eye = Eye::open(&vivid(), &request(format, size, 50));
             let check = |frame: &Frame| {
                 assert_eq!((frame.width, frame.height), (size.0.into(), size.1.into()));
-                bars(frame);
+                bars(frame, format);
             };
             series(&mut eye, check);
         }
@@ -99,6 +104,31 @@ pub fn webcam() {
             });
         }
     }
+}
+
+/// Nothing but grey: nokhwa opens no such camera. It is chosen without being asked for grey, and comes back.
+pub fn infrared() {
+    let camera = Webcam::plug_infrared(0);
+    let whole = |frame: &Frame| {
+        if let Err(reason) = webcam::check_grey(&frame.rgb, frame.width, frame.height) {
+            panic!("{reason}");
+        }
+    };
+    for (index, size) in SIZES.into_iter().enumerate() {
+        webcam::prepare(Format::Grey, index);
+        let request = CameraRequest { format: None, ..request(PixelFormat::Grey, size, 30) };
+        let mut eye = Eye::open(&camera.node, &request);
+        series(&mut eye, |frame| {
+            assert_eq!((frame.width, frame.height), (size.0.into(), size.1.into()));
+            whole(frame);
+        });
+    }
+    let mut eye = Eye::open(&camera.node, &request(PixelFormat::Mjpeg, SIZES[0], 30));
+    eye.picture(START, whole);
+    drop(camera);
+    eye.lost(START, &[]);
+    let _camera = Webcam::plug_infrared(1);
+    eye.picture(START, whole);
 }
 
 pub fn bare_jpegs() {

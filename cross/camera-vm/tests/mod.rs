@@ -12,6 +12,7 @@ pub type Test = (&'static str, fn());
 pub const ALL: &[Test] = &[
     ("formats::the_bars_of_the_kernels_test_camera_have_their_colours", formats::vivid_bars),
     ("formats::a_webcams_pictures_come_whole_in_each_format_and_size", formats::webcam),
+    ("formats::a_camera_that_has_only_grey_is_read_and_found_again", formats::infrared),
     ("formats::jpegs_without_huffman_tables_are_completed", formats::bare_jpegs),
     ("faults::after_each_fault_the_pictures_go_on_and_none_is_mixed", faults::each),
     ("faults::truncated_and_damaged_jpegs_are_never_fatal", faults::many),

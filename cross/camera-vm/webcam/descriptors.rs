@@ -9,12 +9,19 @@ pub const PAYLOAD: u32 = 16_384;
 /// Number of the endpoint that pictures come from.
 pub const VIDEO_ENDPOINT: u8 = 1;
 
-/// UVC formats, as format descriptors 1 and 2.
+/// UVC formats.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Format {
-    Mjpeg = 1,
-    Yuyv = 2,
+    Mjpeg,
+    Yuyv,
+    Grey,
 }
+
+/// What a camera offers, in the order of its format descriptors, of which the first has number 1.
+pub type Formats = &'static [Format];
+pub const COLOUR: Formats = &[Format::Mjpeg, Format::Yuyv];
+/// Cameras for the dark have nothing else.
+pub const INFRARED: Formats = &[Format::Grey];
 
 pub const SERIAL: &str = "0001";
 pub const MAKER: &str = "Simulated";
@@ -62,8 +69,8 @@ pub fn string(index: u8) -> Option<Vec<u8>> {
     Some(descriptor(3, &[&utf16]))
 }
 
-pub fn configuration() -> Vec<u8> {
-    let body = [control_interface(), streaming_interface()].concat();
+pub fn configuration(formats: Formats) -> Vec<u8> {
+    let body = [control_interface(), streaming_interface(formats)].concat();
     // Interfaces 0 and 1 are one function: a video collection.
     let association = [8, 0x0b, 0, 2, VIDEO, 3, 0, 2];
     let total = (9 + association.len() + body.len()) as u16;
@@ -90,29 +97,40 @@ fn control_interface() -> Vec<u8> {
     [interface, head, units].concat()
 }
 
-fn streaming_interface() -> Vec<u8> {
+fn streaming_interface(formats: Formats) -> Vec<u8> {
     let interface = descriptor(INTERFACE, &[&[1, 0, 1, VIDEO, 2, 0, 0]]);
-    let sizes = SIZES.len() as u8;
-    let mut formats = descriptor(CLASS_INTERFACE, &[&[6, Format::Mjpeg as u8, sizes, 1, 1, 0, 0, 0, 0]]);
-    formats.extend(frames(7));
-    // YUY2 as a GUID: its four letters and the tail that all such formats have.
-    let tail = [0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71];
-    let format = [4, Format::Yuyv as u8, sizes];
-    formats.extend(descriptor(CLASS_INTERFACE, &[&format, b"YUY2", &tail, &[16, 1, 0, 0, 0, 0]]));
-    formats.extend(frames(5));
-    let total = (15 + formats.len()) as u16;
-    let head =
-        descriptor(CLASS_INTERFACE, &[&[1, 2], &total.to_le_bytes(), &[0x80 | VIDEO_ENDPOINT, 0, 3, 0, 0, 0, 1, 0, 0]]);
+    let body: Vec<u8> =
+        formats.iter().zip(1..).flat_map(|(format, number)| streaming_format(*format, number)).collect();
+    let count = formats.len() as u8;
+    let total = (13 + formats.len() + body.len()) as u16;
+    let what = [0x80 | VIDEO_ENDPOINT, 0, 3, 0, 0, 0, 1];
+    // No control of any format.
+    let head = descriptor(CLASS_INTERFACE, &[&[1, count], &total.to_le_bytes(), &what, &vec![0; formats.len()]]);
     // A bulk endpoint: what simulates USB here carries no isochronous transfers.
     let endpoint = descriptor(5, &[&[0x80 | VIDEO_ENDPOINT, 2], &512u16.to_le_bytes(), &[0]]);
-    [interface, head, formats, endpoint].concat()
+    [interface, head, body, endpoint].concat()
+}
+
+fn streaming_format(format: Format, number: u8) -> Vec<u8> {
+    let sizes = SIZES.len() as u8;
+    // A GUID: four letters and the tail that all such formats have; then the bits of a pixel.
+    let raw = |letters: &[u8; 4], bits: u8| {
+        let tail = [0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71];
+        descriptor(CLASS_INTERFACE, &[&[4, number, sizes], letters, &tail, &[bits, 1, 0, 0, 0, 0]])
+    };
+    let (head, kind) = match format {
+        Format::Mjpeg => (descriptor(CLASS_INTERFACE, &[&[6, number, sizes, 1, 1, 0, 0, 0, 0]]), 7),
+        Format::Yuyv => (raw(b"YUY2", 16), 5),
+        Format::Grey => (raw(b"Y800", 8), 5),
+    };
+    [head, frames(format, kind)].concat()
 }
 
 /// The frame descriptors of one format, and its colour matching (sRGB, BT.709 transfer, BT.601 matrix).
-fn frames(kind: u8) -> Vec<u8> {
+fn frames(format: Format, kind: u8) -> Vec<u8> {
     let mut all = Vec::new();
     for (index, (width, height)) in SIZES.into_iter().enumerate() {
-        let size = frame_bytes(width, height);
+        let size = frame_bytes(format, width, height);
         let bits = |fps: u32| (size * 8).saturating_mul(fps).to_le_bytes();
         let intervals: Vec<u8> = RATES.iter().flat_map(|&fps| interval(fps).to_le_bytes()).collect();
         let head = [kind, index as u8 + 1, 0];
@@ -129,7 +147,8 @@ fn frames(kind: u8) -> Vec<u8> {
     all
 }
 
-/// The largest picture in either format.
-pub fn frame_bytes(width: u16, height: u16) -> u32 {
-    u32::from(width) * u32::from(height) * 2
+/// The largest picture in a format.
+pub fn frame_bytes(format: Format, width: u16, height: u16) -> u32 {
+    let bytes = if format == Format::Grey { 1 } else { 2 };
+    u32::from(width) * u32::from(height) * bytes
 }

@@ -7,7 +7,7 @@ mod settings;
 mod usb;
 
 pub use descriptors::{Format, SIZES};
-pub use pictures::check;
+pub use pictures::{check, check_grey};
 pub use settings::Settings;
 pub use usb::{Random, prepare};
 
@@ -69,6 +69,15 @@ pub const BY_ID: &str = "/dev/v4l/by-id/usb-Simulated_Webcam_0001-video-index0";
 impl Webcam {
     /// Plugs a camera into one of the ports 0 to 7, and waits for its node.
     pub fn plug(port: u8) -> Webcam {
+        Webcam::with(port, descriptors::COLOUR)
+    }
+
+    /// One that has no colours.
+    pub fn plug_infrared(port: u8) -> Webcam {
+        Webcam::with(port, descriptors::INFRARED)
+    }
+
+    fn with(port: u8, formats: descriptors::Formats) -> Webcam {
         let (ours, kernels) = UnixStream::pair().expect("a socket pair can be made");
         let before = nodes();
         // Port, socket, device id (bus 1, device 2), speed (3: high).
@@ -77,7 +86,7 @@ impl Webcam {
         drop(kernels);
         let controls = Arc::new(Mutex::new(Controls::default()));
         let of_thread = controls.clone();
-        let thread = std::thread::spawn(move || usb::serve(ours, &of_thread));
+        let thread = std::thread::spawn(move || usb::serve(ours, &of_thread, formats));
         let node = wait(Duration::from_secs(20), || nodes().into_iter().find(|node| !before.contains(node)))
             .expect("uvcvideo binds to the camera");
         let _ = fs::create_dir_all("/dev/v4l/by-id");

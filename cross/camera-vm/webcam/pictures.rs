@@ -52,9 +52,15 @@ pub fn encoded(format: Format, size: usize, flat: bool) -> Vec<Vec<u8>> {
             match format {
                 Format::Mjpeg => jpeg(&pixels, width, height),
                 Format::Yuyv => yuyv(&pixels),
+                Format::Grey => pixels.chunks_exact(3).map(|c| luma([c[0], c[1], c[2]])).collect(),
             }
         })
         .collect()
+}
+
+/// ITU-R BT.601, full range.
+fn luma([red, green, blue]: [u8; 3]) -> u8 {
+    (0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue)).round() as u8
 }
 
 fn jpeg(pixels: &[u8], width: u16, height: u16) -> Vec<u8> {
@@ -100,6 +106,15 @@ pub fn bare(jpeg: &[u8]) -> Vec<u8> {
 /// # Errors
 /// What is wrong with it: the colours, or bands of different pictures.
 pub fn check(pixels: &[u8], width: usize, height: usize) -> Result<usize, String> {
+    number(pixels, (width, height), COLOURS)
+}
+
+/// [`check`] for pictures that came without colour.
+pub fn check_grey(pixels: &[u8], width: usize, height: usize) -> Result<usize, String> {
+    number(pixels, (width, height), COLOURS.map(|colour| [luma(colour); 3]))
+}
+
+fn number(pixels: &[u8], (width, height): (usize, usize), colours: [[u8; 3]; 8]) -> Result<usize, String> {
     let mut numbers = Vec::new();
     for top in (0..height - height % BAND).step_by(BAND) {
         // The mean of an area that stays off the edges of bars and bands.
@@ -113,7 +128,7 @@ pub fn check(pixels: &[u8], width: usize, height: usize) -> Result<usize, String
             }
             sum.map(|sum| sum / ((BAND - 8) * (right - left)) as f64)
         };
-        for (bar, colour) in COLOURS.into_iter().enumerate() {
+        for (bar, colour) in colours.into_iter().enumerate() {
             let seen = mean(bar);
             if (0..3).any(|c| (seen[c] - f64::from(colour[c])).abs() > TOLERANCE) {
                 return Err(format!("rows from {top}: bar {bar} is {seen:.0?}, not {colour:?}"));

@@ -1,6 +1,6 @@
 //! The camera's side of the wire: USB/IP packets, control requests, payloads.
 
-use super::descriptors::{self, Format, PAYLOAD, RATES, SIZES, VIDEO_ENDPOINT, frame_bytes, interval};
+use super::descriptors::{self, Format, Formats, PAYLOAD, RATES, SIZES, VIDEO_ENDPOINT, frame_bytes, interval};
 use super::{Controls, Fault, Settings, pictures};
 use std::collections::{HashMap, VecDeque};
 use std::io::{Read, Write};
@@ -102,25 +102,31 @@ fn negative(errno: i32) -> u32 {
 
 /// What was agreed on: the fields of the UVC probe that this camera looks at.
 struct Agreed {
-    format: Format,
+    formats: Formats,
+    /// Its place in `formats`.
+    format: usize,
     size: usize,
     /// 100 ns.
     interval: u32,
 }
 
 impl Agreed {
-    fn default() -> Agreed {
-        Agreed { format: Format::Mjpeg, size: 0, interval: interval(RATES[0]) }
+    fn new(formats: Formats) -> Agreed {
+        Agreed { formats, format: 0, size: 0, interval: interval(RATES[0]) }
+    }
+
+    fn format(&self) -> Format {
+        self.formats[self.format]
     }
 
     /// The probe and commit controls of UVC 1.1: the first 26 bytes of the structure.
     fn to_bytes(&self) -> Vec<u8> {
         let (width, height) = SIZES[self.size];
-        let mut bytes = vec![1, 0, self.format as u8, self.size as u8 + 1];
+        let mut bytes = vec![1, 0, self.format as u8 + 1, self.size as u8 + 1];
         bytes.extend(self.interval.to_le_bytes());
         bytes.extend([0; 8]);
         bytes.extend(32u16.to_le_bytes());
-        bytes.extend(frame_bytes(width, height).to_le_bytes());
+        bytes.extend(frame_bytes(self.format(), width, height).to_le_bytes());
         bytes.extend(PAYLOAD.to_le_bytes());
         bytes
     }
@@ -129,7 +135,7 @@ impl Agreed {
         if bytes.len() < 8 {
             return;
         }
-        self.format = if bytes[2] == Format::Yuyv as u8 { Format::Yuyv } else { Format::Mjpeg };
+        self.format = usize::from(bytes[2]).clamp(1, self.formats.len()) - 1;
         self.size = usize::from(bytes[3]).clamp(1, SIZES.len()) - 1;
         let asked = u32::from_le_bytes(bytes[4..8].try_into().expect("four bytes"));
         self.interval = if asked == 0 { interval(RATES[0]) } else { asked };
@@ -142,7 +148,7 @@ fn control(agreed: &mut Agreed, settings: &mut Settings, setup: [u8; 8], data: &
     match (kind, request) {
         (0x80, 6) => match selector {
             1 => Some(descriptors::device()),
-            2 => Some(descriptors::configuration()),
+            2 => Some(descriptors::configuration(agreed.formats)),
             3 => descriptors::string(index),
             _ => None,
         },
@@ -158,7 +164,7 @@ fn control(agreed: &mut Agreed, settings: &mut Settings, setup: [u8; 8], data: &
                 Some(Vec::new())
             }
             0x81..=0x83 => Some(agreed.to_bytes()),
-            0x87 => Some(Agreed::default().to_bytes()),
+            0x87 => Some(Agreed::new(agreed.formats).to_bytes()),
             0x85 => Some(vec![26, 0]),
             0x86 => Some(vec![3]),
             _ => None,
@@ -196,11 +202,11 @@ impl Camera {
         self.number = (self.number + 1) % pictures::COUNT;
         let fault = (!controls.faults.is_empty()).then(|| controls.faults.remove(0));
         let size = if fault == Some(Fault::OtherSize) { SIZES.len() - 1 - self.agreed.size } else { self.agreed.size };
-        let mut data = pictures_of(self.agreed.format, size, controls.flat)[self.number].clone();
-        if controls.bare && self.agreed.format == Format::Mjpeg {
+        let mut data = pictures_of(self.agreed.format(), size, controls.flat)[self.number].clone();
+        if controls.bare && self.agreed.format() == Format::Mjpeg {
             data = pictures::bare(&data);
         }
-        if self.agreed.format == Format::Mjpeg {
+        if self.agreed.format() == Format::Mjpeg {
             // No two pictures of a real sensor are the same, nor do they end at the same byte: a comment of another
             // length in each does that for pictures that come again.
             let comment = vec![b'.'; (controls.sent * 7 % 509) as usize];
@@ -243,9 +249,9 @@ impl Camera {
 }
 
 /// Until the host closes or the camera is unplugged, which is closing the socket.
-pub fn serve(mut wire: UnixStream, controls: &Mutex<Controls>) {
+pub fn serve(mut wire: UnixStream, controls: &Mutex<Controls>, formats: Formats) {
     let controls = || controls.lock().expect("the test does not panic while it holds them");
-    let mut camera = Camera { agreed: Agreed::default(), number: 0, frame_id: 0, started: Instant::now() };
+    let mut camera = Camera { agreed: Agreed::new(formats), number: 0, frame_id: 0, started: Instant::now() };
     let mut waiting: VecDeque<(u32, usize)> = VecDeque::new();
     let mut payloads: VecDeque<Vec<u8>> = VecDeque::new();
     let mut due: Option<Instant> = None;

@@ -12,7 +12,9 @@ pub(super) fn streamed(step: &Step) -> Option<(Value, Window)> {
         | Work::MaxPool { input, window }
         | Work::AveragePool { input, window, .. } => Some((*input, *window)),
         Work::Scale { input, .. } | Work::Gate { input, .. } => Some((*input, Window::POINT)),
-        Work::Mean { .. } | Work::Pick { .. } => None,
+        // What is chosen was made last; what it depends on is there since long before.
+        Work::Where { input, yes, no, .. } => Some((yes.value().or(no.value()).unwrap_or(*input), Window::POINT)),
+        Work::Mean { .. } | Work::Repeat { .. } | Work::Spread { .. } | Work::Pick { .. } => None,
     }
 }
 

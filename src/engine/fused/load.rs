@@ -1,6 +1,6 @@
 //! Steps with their weights in the order in which the kernels read them.
 
-use super::program::{Shape, Step, Value, Window, Work};
+use super::program::{Bounds, Shape, Step, Term, Value, Window, Work};
 use crate::kernels::arena::Aligned;
 use crate::kernels::elements::Pooling;
 use crate::kernels::finish::{Activation, Finish};
@@ -44,9 +44,23 @@ pub(super) enum Kernel {
     Gate {
         bias: Aligned,
     },
+    Where {
+        within: Bounds,
+        yes: Option<f32>,
+        no: Option<f32>,
+        bias: Aligned,
+    },
     /// `finished` where more is to be done than to copy.
     Pick {
         runs: Vec<Run>,
+        bias: Aligned,
+        finished: bool,
+    },
+    /// `pixels` of a row of the input, so many columns apart.
+    Spread {
+        pixels: usize,
+        apart: usize,
+        channels: usize,
         bias: Aligned,
         finished: bool,
     },
@@ -74,6 +88,8 @@ impl Loaded {
             let columns = values[*input].width;
             Kernel::Pool { window: *window, pooling, columns, bias: padded(bias) }
         };
+        let plain = [step.activation, step.last] == [Activation::None; 2];
+        let finished = !plain || bias.is_some() || step.residual.is_some();
         let kernel = match &mut step.work {
             Work::Dense { window, weights, .. } => Kernel::Product {
                 weights: product::Packed::new(isa, &take(weights), bias, channels),
@@ -95,11 +111,19 @@ impl Loaded {
                 bias: padded(bias),
             },
             Work::Gate { .. } => Kernel::Gate { bias: padded(bias) },
-            Work::Pick { channels } => {
-                let plain = [step.activation, step.last] == [Activation::None; 2];
-                let finished = !plain || bias.is_some() || step.residual.is_some();
-                Kernel::Pick { runs: runs(channels), bias: padded(bias), finished }
+            Work::Where { within, yes, no, .. } => {
+                let number = |term: &Term| if let Term::Number(number) = term { Some(*number) } else { None };
+                Kernel::Where { within: *within, yes: number(yes), no: number(no), bias: padded(bias) }
             }
+            Work::Repeat { .. } => Kernel::Scale { factors: None, bias: padded(bias) },
+            Work::Spread { input, stride } => Kernel::Spread {
+                pixels: values[*input].width,
+                apart: stride[1],
+                channels,
+                bias: padded(bias),
+                finished,
+            },
+            Work::Pick { channels } => Kernel::Pick { runs: runs(channels), bias: padded(bias), finished },
         };
         Loaded { kernel, finish: Finish { activation: step.activation, last: step.last }, name, work, multiply_adds }
     }

@@ -2,7 +2,7 @@
 //! computes x · sigmoid(x) in two becomes one function.
 
 use super::absorb::absorb;
-use super::program::{Activation, Program, Shape, Step, Value, Window, Work};
+use super::program::{Activation, Bounds, Program, Shape, Step, Term, Value, Window, Work};
 use std::collections::BTreeSet;
 
 /// Brings a program to fewer steps with the same outputs, up to the rounding of sums in another order.
@@ -71,6 +71,7 @@ impl Merging<'_> {
         rename(&mut step, &self.alias);
         self.look_through(&mut step);
         self.reach_past_a_border(&mut step);
+        self.choose_once(&mut step);
         loop {
             self.as_one_function(&mut step);
             if !self.joined(&mut step) {
@@ -144,6 +145,22 @@ impl Merging<'_> {
         *input = inner;
         self.readers[inner] += 1;
         self.release(bordered);
+    }
+
+    /// A choice by one bound of what was chosen by the other is one choice by both.
+    fn choose_once(&mut self, step: &mut Step) {
+        let Work::Where { input, within, yes: Term::Maps(chosen), no } = step.work else { return };
+        let Some(earlier) = self.maker(chosen).filter(|maker| does_nothing_else(maker)) else { return };
+        let Work::Where { input: same, within: first, yes, no: otherwise } = earlier.work else { return };
+        let both = |one: Option<f32>, other: Option<f32>| one.is_some() && other.is_some();
+        if input != same || no != otherwise || both(within.above, first.above) || both(within.below, first.below) {
+            return;
+        }
+        let within = Bounds { above: within.above.or(first.above), below: within.below.or(first.below) };
+        step.work = Work::Where { input, within, yes, no };
+        reads(step).into_iter().for_each(|value| self.readers[value] += 1);
+        [Some(input), Some(chosen), no.value()].into_iter().flatten().for_each(|value| self.release(value));
+        step.residual.into_iter().for_each(|value| self.release(value));
     }
 
     /// x · sigmoid(x) and x · clip(slope·x + offset, 0, 1).
@@ -264,8 +281,13 @@ pub(super) fn reads(step: &Step) -> Vec<Value> {
         | Work::MaxPool { input, .. }
         | Work::AveragePool { input, .. }
         | Work::Mean { input }
+        | Work::Repeat { input }
+        | Work::Spread { input, .. }
         | Work::Scale { input, .. } => vec![*input],
         Work::Gate { input, gate } => vec![*input, *gate],
+        Work::Where { input, yes, no, .. } => {
+            std::iter::once(*input).chain([yes, no].into_iter().filter_map(|term| term.value())).collect()
+        }
         Work::Pick { channels } => {
             channels.iter().map(|picked| picked.0).collect::<BTreeSet<_>>().into_iter().collect()
         }
@@ -282,8 +304,18 @@ fn rename(step: &mut Step, names: &[Value]) {
         | Work::MaxPool { input, .. }
         | Work::AveragePool { input, .. }
         | Work::Mean { input }
+        | Work::Repeat { input }
+        | Work::Spread { input, .. }
         | Work::Scale { input, .. } => *input = names[*input],
         Work::Gate { input, gate } => (*input, *gate) = (names[*input], names[*gate]),
+        Work::Where { input, yes, no, .. } => {
+            *input = names[*input];
+            for term in [yes, no] {
+                if let Term::Maps(value) = term {
+                    *value = names[*value];
+                }
+            }
+        }
         Work::Pick { channels } => channels.iter_mut().for_each(|picked| picked.0 = names[picked.0]),
     }
     step.residual = step.residual.map(|value| names[value]);

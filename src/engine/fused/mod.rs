@@ -9,11 +9,13 @@
 
 mod absorb;
 mod cache;
+mod call;
 mod chain;
 mod constants;
 #[cfg(test)]
 mod counting;
 mod crew;
+mod layout;
 mod load;
 mod lower;
 mod memory;
@@ -28,6 +30,7 @@ mod run;
 mod schedule;
 #[cfg(test)]
 mod schedules;
+mod share;
 #[cfg(test)]
 mod tests;
 

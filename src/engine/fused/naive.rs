@@ -1,6 +1,6 @@
 //! What a program means, in plain loops with sums in f64: what faster runners are compared with.
 
-use super::program::{Activation, Program, Shape, Step, Value, Window, Work};
+use super::program::{Activation, Program, Shape, Step, Term, Value, Window, Work};
 
 /// Runs one program.
 #[derive(Debug, Clone)]
@@ -93,6 +93,23 @@ fn worked(shapes: &[Shape], values: &[Vec<f32>], work: &Work, [y, x, channel]: [
         Work::Gate { input, gate } => {
             let cell = if shapes[*gate].cells() == 1 { (0, 0) } else { (y, x) };
             at(*input, y, x, channel) * at(*gate, cell.0, cell.1, channel)
+        }
+        Work::Where { input, within, yes, no } => {
+            let compared = at(*input, y, x, channel);
+            let inside = within.above.is_none_or(|bound| compared > bound.into())
+                && within.below.is_none_or(|bound| compared < bound.into());
+            match if inside { yes } else { no } {
+                Term::Maps(value) => at(*value, y, x, channel),
+                Term::Number(number) => f64::from(*number),
+            }
+        }
+        Work::Repeat { input } => {
+            let Shape { height, width, .. } = shapes[*input];
+            at(*input, if height == 1 { 0 } else { y }, if width == 1 { 0 } else { x }, channel)
+        }
+        Work::Spread { input, stride } => {
+            let on = y.is_multiple_of(stride[0]) && x.is_multiple_of(stride[1]);
+            if on { at(*input, y / stride[0], x / stride[1], channel) } else { 0.0 }
         }
         Work::Pick { channels } => at(channels[channel].0, y, x, channels[channel].1 as usize),
     }

@@ -1,5 +1,6 @@
 //! What a fused region computes, free of how: steps over channels-last feature maps.
 
+pub use crate::kernels::elements::Bounds;
 pub use crate::kernels::finish::Activation;
 
 /// The extent of feature maps `[height, width, channels]`. A vector of scores is 1×1.
@@ -75,6 +76,12 @@ pub enum Work {
     Scale { input: Value, factors: Option<Vec<f32>> },
     /// The product of two values; `gate` has the input's shape or is 1×1 with as many channels.
     Gate { input: Value, gate: Value },
+    /// `yes` where the input lies within the bounds, else `no`.
+    Where { input: Value, within: Bounds, yes: Term, no: Term },
+    /// A single row or column of cells, or cell, as often as the output is high or wide.
+    Repeat { input: Value },
+    /// Cells so many rows and columns apart, zeros between them.
+    Spread { input: Value, stride: [usize; 2] },
     /// Channel `i` of the output is channel `.1` of value `.0` (concatenation, slice, shuffle).
     Pick { channels: Vec<(Value, u32)> },
 }
@@ -89,7 +96,27 @@ impl Work {
             Work::Mean { .. } => "Mean",
             Work::Scale { .. } => "Scale",
             Work::Gate { .. } => "Gate",
+            Work::Where { .. } => "Where",
+            Work::Repeat { .. } => "Repeat",
+            Work::Spread { .. } => "Spread",
             Work::Pick { .. } => "Pick",
+        }
+    }
+}
+
+/// What is chosen between.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Term {
+    /// Of the shape of what is compared.
+    Maps(Value),
+    Number(f32),
+}
+
+impl Term {
+    pub fn value(self) -> Option<Value> {
+        match self {
+            Term::Maps(value) => Some(value),
+            Term::Number(_) => None,
         }
     }
 }

@@ -30,14 +30,31 @@ const ROUNDS: usize = 8;
 pub(super) fn find(model: &TypedModel, constants: &Constants) -> TractResult<(Vec<Region>, BTreeMap<usize, String>)> {
     let order: Vec<usize> = model.eval_order()?.into_iter().filter(|id| computes(model, constants, *id)).collect();
     let mut others: BTreeMap<usize, String> = BTreeMap::new();
-    let mut all = Lowering::new(model, constants, true);
-    for id in &order {
-        if let Err(reason) = all.add(model.node(*id)) {
-            others.insert(*id, reason);
+    loop {
+        let mut all = Lowering::new(model, constants, true);
+        for id in &order {
+            if !others.contains_key(id)
+                && let Err(reason) = all.add(model.node(*id))
+            {
+                others.insert(*id, reason);
+            }
         }
+        // With all of its weights.
+        drop(all);
+        // Regions hold no truth values: what reads them has to be in the region, too.
+        let truth = order.iter().filter(|id| is_truth(model, **id) && !others.contains_key(id));
+        let read_outside: Vec<usize> = truth
+            .copied()
+            .filter(|id| {
+                let readers = model.outlet_successors(OutletId::new(*id, 0));
+                readers.iter().any(|reader| others.contains_key(&reader.node))
+            })
+            .collect();
+        if read_outside.is_empty() {
+            break;
+        }
+        others.extend(read_outside.into_iter().map(|id| (id, "truth values that others read".to_owned())));
     }
-    // With all of its weights.
-    drop(all);
     for round in 0.. {
         let known: Vec<usize> = order.iter().copied().filter(|id| !others.contains_key(id)).collect();
         let mut regions = Vec::new();
@@ -69,6 +86,10 @@ pub(super) fn find(model: &TypedModel, constants: &Constants) -> TractResult<(Ve
 fn computes(model: &TypedModel, constants: &Constants, id: usize) -> bool {
     let node = model.node(id);
     !node.op_is::<TypedSource>() && !constants.made_by(node)
+}
+
+fn is_truth(model: &TypedModel, id: usize) -> bool {
+    model.outlet_fact(OutletId::new(id, 0)).is_ok_and(|fact| fact.datum_type == bool::datum_type())
 }
 
 /// The program of a set of nodes in running order; or the node that does not fit, and why.

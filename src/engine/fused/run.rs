@@ -1,15 +1,16 @@
 //! Runs schedules.
 
 use super::cache::second_level;
+use super::call::Call;
 use super::crew::{Crew, Meeting, Work};
 use super::load::{Kernel, Loaded};
 use super::price::Prices;
 use super::program::Program;
-use super::schedule::{Call, Machine, Schedule};
+use super::schedule::{Machine, Schedule};
 use crate::kernels::Isa;
 use crate::kernels::arena::Arena;
 use crate::kernels::depthwise::{Depthwise, depthwise};
-use crate::kernels::elements::{Factors, Target, Windows, mean, pool, scale};
+use crate::kernels::elements::{Choice, Chosen, Factors, Target, Windows, choose, mean, pool, scale};
 use crate::kernels::layout::{clear, copy_channels, row_from_maps, row_to_maps};
 use crate::kernels::product::{Product, product};
 use std::sync::Arc;
@@ -248,9 +249,27 @@ fn execute(schedule: &Schedule, arena: &Arena, call: &Call) {
         Kernel::Gate { bias } => {
             scale(isa, arena, from[0], from_step, pixels, Factors::Values(from[1], from[2]), bias, &target);
         }
+        Kernel::Where { within, yes, no, bias } => {
+            let chosen = |number: &Option<f32>, at: usize| match number {
+                Some(number) => Chosen::Number(*number),
+                None => Chosen::Values(from[at], from[at + 1]),
+            };
+            let (yes, no) = (chosen(yes, 1), chosen(no, 3));
+            let choice = Choice { from: from[0], step: from_step, within: *within, yes, no };
+            choose(isa, arena, &choice, pixels, bias, &target);
+        }
         Kernel::Pick { runs, bias, finished } => {
             for (run, place) in runs.iter().zip(from.as_chunks::<2>().0) {
                 copy_channels(arena, *place, [to[0] + run.to, to_step], pixels, run.channels);
+            }
+            if *finished {
+                scale(isa, arena, to[0], to_step, pixels, Factors::One, bias, &target);
+            }
+        }
+        Kernel::Spread { pixels: spread, apart, channels, bias, finished } => {
+            clear(arena, to[0], (pixels - 1) * to_step + channels);
+            if let [from] = from[..] {
+                copy_channels(arena, [from, from_step], [to[0], apart * to_step], *spread, *channels);
             }
             if *finished {
                 scale(isa, arena, to[0], to_step, pixels, Factors::One, bias, &target);

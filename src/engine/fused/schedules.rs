@@ -5,35 +5,15 @@ use super::counting::allocations;
 use super::crew::Crew;
 use super::naive;
 use super::price::Prices;
-use super::program::{Activation, Program, Shape, Step, Value, Window, Work};
+use super::program::{Activation, Bounds, Program, Shape, Step, Term, Value, Window, Work};
 use super::run::Runner;
 use super::schedule::Machine;
 use crate::kernels::Isa;
+use crate::kernels::dice::Dice;
 use proptest::prelude::*;
 use std::sync::Arc;
 
-/// A linear congruential generator (Knuth's MMIX constants).
-struct Dice(u64);
-
 impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % bound
-    }
-
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
-
-    /// From −1 to 1.
-    fn number(&mut self) -> f32 {
-        self.below(2001) as f32 / 1000.0 - 1.0
-    }
-
-    fn numbers(&mut self, count: usize) -> Vec<f32> {
-        (0..count).map(|_| self.number()).collect()
-    }
-
     /// Weights of sums that are about as large as their terms, so that their rounding stays small beside results.
     fn weights(&mut self, terms: usize, sums: usize) -> Vec<f32> {
         let scale = 1.0 / (terms as f32).sqrt();
@@ -115,7 +95,7 @@ fn program(dice: &mut Dice) -> Program {
 fn work(dice: &mut Dice, program: &Program, input: Value) -> Option<(Work, Shape)> {
     let shape = program.values[input];
     let sized = |extent: [usize; 2], channels: usize| Shape { height: extent[0], width: extent[1], channels };
-    Some(match dice.below(9) {
+    Some(match dice.below(12) {
         0 | 1 => {
             let channels = dice.of(&[1, 5, 16, 24, 40]);
             let weights = dice.weights(shape.channels, channels);
@@ -146,6 +126,35 @@ fn work(dice: &mut Dice, program: &Program, input: Value) -> Option<(Work, Shape
                 kind => Work::AveragePool { input, window, count_outside: kind == 1 },
             };
             (work, sized(extent, shape.channels))
+        }
+        9 => {
+            // By maps that are given: those that are computed may be rounded to either side of a bound.
+            let given: Vec<Value> =
+                program.inputs.iter().copied().filter(|value| program.values[*value] == shape).collect();
+            if given.is_empty() {
+                return None;
+            }
+            let bound = |dice: &mut Dice| (dice.below(3) > 0).then(|| dice.number());
+            let within = Bounds { above: bound(dice), below: bound(dice) };
+            let term = |dice: &mut Dice| {
+                if dice.below(3) == 0 { Term::Number(dice.number()) } else { Term::Maps(input) }
+            };
+            let (yes, no) = (term(dice), term(dice));
+            (Work::Where { input: dice.of(&given), within, yes, no }, shape)
+        }
+        10 => {
+            let count = |dice: &mut Dice, side: usize| if side == 1 { dice.from(1, 9) } else { side };
+            let (height, width) = (count(dice, shape.height), count(dice, shape.width));
+            (Work::Repeat { input }, Shape { height, width, ..shape })
+        }
+        11 => {
+            let stride = [dice.from(1, 3), dice.from(1, 3)];
+            let [height, width] =
+                [(shape.height, stride[0]), (shape.width, stride[1])].map(|(side, stride)| (side - 1) * stride + 1);
+            if height * width > 3000 {
+                return None;
+            }
+            (Work::Spread { input, stride }, Shape { height, width, ..shape })
         }
         6 => (Work::Mean { input }, Shape { height: 1, width: 1, ..shape }),
         7 => {

@@ -2,7 +2,7 @@
 
 use super::merge::{merge, prune};
 use super::naive::Runner;
-use super::program::{Activation, Program, Shape, Step, Value, Window, Work};
+use super::program::{Activation, Bounds, Program, Shape, Step, Term, Value, Window, Work};
 
 const MAPS: Shape = Shape { height: 1, width: 2, channels: 2 };
 
@@ -159,4 +159,34 @@ fn numbers_that_leave_the_range_of_f32_are_not_multiplied_together() {
         let steps = vec![scale(0, Some([first; 2]), 1), scale(1, Some([second; 2]), 2)];
         assert_eq!(merged(steps, &[2]).steps.len(), 2);
     }
+}
+
+/// The derivative of a clip: 2·x where x lies between 0 and 2.5, else 0.
+#[test]
+fn a_choice_by_two_bounds_is_one() {
+    let choice = |within: Bounds, yes: Value, output: Value| {
+        step(Work::Where { input: 0, within, yes: Term::Maps(yes), no: Term::Number(0.0) }, output)
+    };
+    let none = Bounds::default();
+    let above = choice(Bounds { above: Some(0.0), ..none }, 1, 2);
+    let below = choice(Bounds { below: Some(2.5), ..none }, 2, 3);
+    let program = merged(vec![scale(0, Some([2.0, 2.0]), 1), above, below.clone()], &[3]);
+    let within = Bounds { above: Some(0.0), below: Some(2.5) };
+    assert!(matches!(&program.steps[..], [_, Step { work: Work::Where { within: both, .. }, .. }] if *both == within));
+    let mut result = vec![0.0; 4];
+    Runner::new(&program).run(&[&[1.0, 2.0, 3.0, -4.0]], &mut [&mut result]);
+    assert_eq!(result, [2.0, 4.0, 0.0, 0.0]);
+    // What is read elsewhere stays, and so does what is zero otherwise for one bound only.
+    let above = choice(Bounds { above: Some(0.0), ..none }, 1, 2);
+    assert_eq!(merged(vec![scale(0, Some([2.0, 2.0]), 1), above.clone(), below.clone()], &[2, 3]).steps.len(), 3);
+    let one = Step {
+        work: Work::Where {
+            input: 0,
+            within: Bounds { above: Some(0.0), ..none },
+            yes: Term::Maps(1),
+            no: Term::Number(1.0),
+        },
+        ..above
+    };
+    assert_eq!(merged(vec![scale(0, Some([2.0, 2.0]), 1), one, below], &[3]).steps.len(), 3);
 }

@@ -1,5 +1,7 @@
 //! Where the server listens, and by which links it is reached.
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::connection::WRITE_TIME;
 use super::door::Token;
 use crate::error::{Error, Result};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -31,6 +33,9 @@ impl Address {
             socket.set_reuse_address(true)?;
             // Accepted connections inherit it.
             socket.set_send_buffer_size(SEND_BUFFER)?;
+            // What is small, as events are, the system takes for minutes although the client has vanished.
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            socket.set_tcp_user_timeout(Some(WRITE_TIME))?;
             socket.set_nonblocking(true)?;
             socket.bind(&self.0.into())?;
             socket.listen(BACKLOG)?;

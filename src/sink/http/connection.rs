@@ -22,7 +22,7 @@ pub(super) const CONNECTIONS: usize = 128;
 /// How long the header of a request may take to arrive; also how long a connection may wait for its next request.
 const HEADER_TIME: Duration = Duration::from_secs(5);
 /// How long a client may take nothing at all of what is sent to it.
-const WRITE_TIME: Duration = Duration::from_secs(15);
+pub(super) const WRITE_TIME: Duration = Duration::from_secs(15);
 /// Bytes of a request's header, and of an answer that wait for the system to take them.
 const BUFFER: usize = 16 << 10;
 const HEADER_FIELDS: usize = 64;

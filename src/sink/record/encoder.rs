@@ -55,7 +55,6 @@ mod with_openh264 {
     use super::{Coded, Planes};
     use crate::kernels::Isa;
     use crate::overlay::Canvas;
-    use crate::sink::record::sps::with_ticks;
     use openh264::encoder::{
         BitRate, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, RateControlMode, SpsPpsStrategy, UsageType,
         VuiConfig,
@@ -128,7 +127,7 @@ mod with_openh264 {
                     let unit = without_start_code(unit);
                     match unit.first().map(|first| first & 0x1F) {
                         None => {}
-                        Some(SPS) => self.sps = with_ticks(unit).unwrap_or_else(|| unit.to_vec()),
+                        Some(SPS) => self.sps = unit.to_vec(),
                         Some(PPS) => self.pps = unit.to_vec(),
                         Some(_) => {
                             self.data.extend_from_slice(&(unit.len() as u32).to_be_bytes());

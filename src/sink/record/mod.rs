@@ -1,13 +1,15 @@
 //! One recording: canvases → H.264 in fragmented MP4, with its logbook beside it.
 //!
 //! A fragment holds a second of video and is written in one piece, then the maps and lines that belong to it. Whatever
-//! ends the program, what was written plays. Every few seconds the system is asked to bring it to the device.
+//! ends the program, what was written plays. The head, the first fragment and from then on every second one are brought
+//! to the device at once.
 
 pub mod encoder;
 pub mod fit;
 pub mod mp4;
 pub mod name;
-mod sps;
+pub mod sounded;
+mod steps;
 mod storage;
 
 pub use storage::{Disk, Storage};
@@ -19,11 +21,14 @@ use encoder::Encoder;
 use mp4::{Head, Index, Sample, TIMESCALE, Track};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use steps::Steps;
 
 /// A fragment is closed by the first picture this long after its own first.
 const FRAGMENT: Duration = Duration::from_secs(1);
-/// How much video may be lost where the power fails.
-const SYNC: Duration = Duration::from_secs(3);
+/// How much video may be written that the device does not have yet, beside the fragment that sees to it.
+const SYNC: Duration = Duration::from_secs(2);
+/// So much later than it was captured a picture may be placed, in ticks, because others before it came too fast.
+const LATE: u64 = TIMESCALE as u64 / 10;
 /// Bits for a pixel of a frame where the user says nothing: at 640×480 and 30 frames a second 2 Mbit/s.
 const BITS: f64 = 0.22;
 /// Frames a second that the encoder's rate control reckons with at first.
@@ -62,13 +67,20 @@ pub struct Recording<S: Storage = Disk> {
     fragment: Fragment,
     /// Fragments written.
     fragments: u32,
-    /// Bytes of the file that are whole.
+    /// Bytes of the file that are whole, and ticks at which the last picture in them ends.
     whole: u64,
+    kept: u64,
     /// Capture time of the first picture.
     start: Option<Duration>,
-    /// Ticks at which the last picture begins, and how long the one before it was.
+    /// Ticks at which the last picture begins, and how long the one before it was, which is how long the last one is
+    /// shown where nothing else is known.
     last: u64,
-    step: u32,
+    length: u64,
+    /// Ticks at which the next picture begins at the earliest.
+    next: u64,
+    /// Ticks between two pictures at least.
+    closest: u64,
+    steps: Steps,
     frames: u64,
     /// Capture time up to which the device has everything.
     synced: Duration,
@@ -79,10 +91,10 @@ pub struct Recording<S: Storage = Disk> {
 /// Pictures that are not written yet.
 #[derive(Default)]
 struct Fragment {
-    /// Ticks.
-    time: u64,
     samples: Vec<Sample>,
     data: Vec<u8>,
+    /// Maps with the number of the first picture of the video that shows them.
+    explained: Vec<(u64, Explained)>,
 }
 
 impl Recording {
@@ -124,9 +136,13 @@ impl<S: Storage> Recording<S> {
             fragment: Fragment::default(),
             fragments: 0,
             whole: 0,
+            kept: 0,
             start: None,
             last: 0,
-            step: 0,
+            length: u64::from(TIMESCALE) / USUAL_FPS as u64,
+            next: 0,
+            closest: steps::FINE,
+            steps: Steps::new(),
             frames: 0,
             synced: Duration::ZERO,
             explained: Vec::new(),
@@ -155,6 +171,12 @@ impl<S: Storage> Recording<S> {
         slot(ticks(time.saturating_sub(start))) > slot(self.last)
     }
 
+    /// Whether there is a place for a picture of that time. There is none where too many came before it in too short a
+    /// time: at most 200 a second in the long run, or 1000 where the recording began with more than 200.
+    pub fn has_place(&self, time: Duration) -> bool {
+        self.start.is_none_or(|start| self.next <= ticks(time.saturating_sub(start)) + LATE)
+    }
+
     /// A map that the next picture shows.
     pub fn explained(&mut self, explained: Explained) {
         self.explained.push(explained);
@@ -168,42 +190,38 @@ impl<S: Storage> Recording<S> {
     pub fn add(&mut self, canvas: &Canvas, time: Duration) -> Result<()> {
         let start = *self.start.get_or_insert(time);
         // Times rise, whatever the clock of the source does.
-        let mut now = ticks(time.saturating_sub(start));
-        if self.frames > 0 {
-            now = now.max(self.last + 1);
-            self.step = (now - self.last).min(u64::from(u32::MAX)) as u32;
-            if let Some(last) = self.fragment.samples.last_mut() {
-                last.duration = self.step;
-            }
+        let captured = ticks(time.saturating_sub(start));
+        if let Some(first) = self.fragment.samples.first()
+            && captured.max(self.next) - first.time >= ticks(FRAGMENT)
+        {
+            self.spread(captured.max(self.next));
+            self.write(captured.max(self.next))?;
         }
-        let full = !self.fragment.samples.is_empty() && now - self.fragment.time >= ticks(FRAGMENT);
-        if full {
-            self.write()?;
-        }
+        let now = captured.max(self.next);
         let first = self.fragment.samples.is_empty();
-        let at = seconds(now);
-        let coded = self.encoder.encode(canvas, at, first).map_err(|reason| Error::output(&self.path, reason))?;
+        let coded = self.encoder.encode(canvas, seconds(now), first);
+        let coded = coded.map_err(|reason| Error::output(&self.path, reason))?;
+        let (size, key) = (coded.data.len() as u32, coded.key);
+        self.fragment.data.extend_from_slice(coded.data);
         if self.head.is_none() {
             let created = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
             let (width, height) = (self.width as u16, self.height as u16);
-            let head = Head::new(&Track { width, height, sps: coded.sps, pps: coded.pps, created });
+            let track = Track { width, height, sps: coded.sps, pps: coded.pps, created };
+            let head = Head::new(&track, steps::USUAL as u32);
             put(&mut self.storage, &self.path, &head.bytes)?;
             self.whole = head.bytes.len() as u64;
             self.head = Some(head);
+            // Where the video is, its logbook is.
+            self.logbook.as_ref().map_or(Ok(()), Writer::sync)?;
+            self.storage.sync().map_err(|error| Error::output(&self.path, error))?;
         }
-        if first {
-            self.fragment.time = now;
+        self.fragment.samples.push(Sample { time: now, size, key });
+        let number = self.frames;
+        self.fragment.explained.extend(self.explained.drain(..).map(|explained| (number, explained)));
+        if self.frames > 0 {
+            self.length = now - self.last;
         }
-        let size = coded.data.len() as u32;
-        self.fragment.samples.push(Sample { duration: self.step, size, key: coded.key });
-        self.fragment.data.extend_from_slice(coded.data);
-        let place = Place { frame: self.frames, time: at.as_secs_f64() };
-        for explained in self.explained.drain(..) {
-            if let Some(logbook) = &mut self.logbook {
-                logbook.explained(&explained, place)?;
-            }
-        }
-        self.last = now;
+        (self.last, self.next) = (now, now + self.closest);
         self.frames += 1;
         Ok(())
     }
@@ -213,32 +231,64 @@ impl<S: Storage> Recording<S> {
     /// # Errors
     /// Those of [`Recording::add`].
     pub fn flush(&mut self) -> Result<()> {
-        let Some(last) = self.fragment.samples.last_mut() else { return Ok(()) };
-        if last.duration == 0 {
-            last.duration = TIMESCALE / USUAL_FPS as u32;
+        if self.fragment.samples.is_empty() {
+            return Ok(());
         }
-        self.write()
+        self.spread(u64::MAX);
+        // What comes next may come before as much time has gone as between the last two.
+        self.write(self.last + self.length.min(ticks(FRAGMENT)))?;
+        // Nobody knows when there will be more.
+        self.sync()
     }
 
-    fn write(&mut self) -> Result<()> {
-        let Fragment { time, samples, data } = &self.fragment;
-        let mut bytes = mp4::fragment(self.fragments + 1, *time, samples, data);
+    /// Settles how close to each other pictures may be once the first second is known, up to `end` (ticks), and moves
+    /// those that are closer.
+    fn spread(&mut self, end: u64) {
+        let Fragment { samples, .. } = &mut self.fragment;
+        if self.fragments > 0 || steps::are_dense(samples, end) {
+            return;
+        }
+        self.closest = steps::USUAL;
+        for at in 1..samples.len() {
+            samples[at].time = samples[at].time.max(samples[at - 1].time + self.closest);
+        }
+        if let [.., before, last] = samples[..] {
+            self.length = last.time - before.time;
+            self.last = last.time;
+        }
+        self.next = self.last + self.closest;
+    }
+
+    /// Writes the fragment, whose last picture is shown until `end` (ticks).
+    fn write(&mut self, end: u64) -> Result<()> {
+        let Fragment { samples, data, explained } = &mut self.fragment;
+        let Some(first) = samples.first().map(|first| first.time) else { return Ok(()) };
+        samples.iter().for_each(|sample| self.steps.add(sample.time));
+        let number = self.frames - samples.len() as u64;
+        let mut bytes = mp4::fragment(self.fragments + 1, samples, end, data);
         // A file that ends within a moof is refused by ffmpeg as a whole, one that ends within free space is not. So the
         // fragment is free space until all of it is there.
-        let head = mp4::hide(&mut bytes);
+        let visible = mp4::hide(&mut bytes);
         put(&mut self.storage, &self.path, &bytes)?;
-        self.storage.patch(self.whole, &head).map_err(|error| Error::output(&self.path, error))?;
-        self.index.add(*time, self.whole);
-        self.whole += bytes.len() as u64;
+        if let (0, steps::FINE, Some(head)) = (self.fragments, self.closest, &self.head) {
+            patch(&mut self.storage, &self.path, head.step(steps::FINE as u32))?;
+        }
+        patch(&mut self.storage, &self.path, (self.whole, visible))?;
+        self.index.add(first, self.whole);
+        (self.whole, self.kept) = (self.whole + bytes.len() as u64, end);
         self.fragments += 1;
-        self.fragment.samples.clear();
-        self.fragment.data.clear();
+        data.clear();
+        let times: Vec<u64> = samples.drain(..).map(|sample| sample.time).collect();
+        let explained = std::mem::take(explained);
         if let Some(logbook) = &mut self.logbook {
+            for (frame, explained) in explained {
+                let time = seconds(times[(frame - number) as usize]).as_secs_f64();
+                logbook.explained(&explained, Place { frame, time })?;
+            }
             logbook.flush()?;
         }
-        let now = seconds(self.last);
-        if self.fragments == 1 || now.saturating_sub(self.synced) >= SYNC {
-            self.synced = now;
+        if self.fragments == 1 || seconds(end).saturating_sub(self.synced) >= SYNC {
+            self.synced = seconds(end);
             self.sync()?;
         }
         Ok(())
@@ -255,17 +305,15 @@ impl<S: Storage> Recording<S> {
     /// # Errors
     /// Those of [`Recording::add`].
     pub fn finish(&mut self, dropped: u64) -> Result<End> {
-        if let Some(last) = self.fragment.samples.last_mut() {
-            // The last picture is shown as long as the one before it.
-            self.step = if self.step > 0 { self.step } else { TIMESCALE / USUAL_FPS as u32 };
-            last.duration = self.step;
-        }
-        self.flush()?;
-        let duration = if self.frames > 0 { self.last + u64::from(self.step) } else { 0 };
+        // The last picture is shown as long as the one before it.
+        self.spread(self.last + self.length);
+        self.write(self.last + self.length)?;
+        let duration = if self.frames > 0 { self.last + self.length } else { 0 };
         if let Some(head) = &self.head {
             put(&mut self.storage, &self.path, &self.index.bytes())?;
+            patch(&mut self.storage, &self.path, head.step(self.steps.widest() as u32))?;
             for (at, bytes) in head.patches(duration) {
-                self.storage.patch(at, &bytes).map_err(|error| Error::output(&self.path, error))?;
+                patch(&mut self.storage, &self.path, (at, &bytes))?;
             }
         }
         self.storage.sync().map_err(|error| Error::output(&self.path, error))?;
@@ -278,10 +326,12 @@ impl<S: Storage> Recording<S> {
 
     /// After an error: takes off what is not whole, as far as that still works. Returns how much video is kept.
     pub fn give_up(mut self) -> Duration {
-        let kept = seconds(if self.fragment.samples.is_empty() { self.last } else { self.fragment.time });
+        let kept = seconds(self.fragment.samples.first().map_or(self.kept, |first| first.time));
         // The place it stands on has failed already; that this fails too is no news.
         let _ = self.storage.truncate(self.whole);
         if let Some(head) = &self.head {
+            let (at, bytes) = head.step(self.steps.widest() as u32);
+            let _ = self.storage.patch(at, &bytes);
             let _ = head.patches(ticks(kept)).try_for_each(|(at, bytes)| self.storage.patch(at, &bytes));
         }
         kept
@@ -290,6 +340,10 @@ impl<S: Storage> Recording<S> {
 
 fn put(storage: &mut impl Storage, path: &Path, bytes: &[u8]) -> Result<()> {
     storage.append(bytes).map_err(|error| Error::output(path, error))
+}
+
+fn patch(storage: &mut impl Storage, path: &Path, (at, bytes): (u64, impl AsRef<[u8]>)) -> Result<()> {
+    storage.patch(at, bytes.as_ref()).map_err(|error| Error::output(path, error))
 }
 
 fn ticks(time: Duration) -> u64 {

@@ -35,24 +35,26 @@ pub struct Track<'a> {
 /// A coded picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
-    /// Ticks until the next picture.
-    pub duration: u32,
+    /// Ticks at which it begins.
+    pub time: u64,
     /// Bytes.
     pub size: u32,
     /// Whether it can be decoded alone.
     pub key: bool,
 }
 
-/// The beginning of a file, and where in it the durations are.
+/// The beginning of a file, and where in it is what changes later.
 pub struct Head {
     pub bytes: Vec<u8>,
     durations: [usize; 4],
+    step: usize,
     /// Of the box that keeps room for `mehd`.
     reserved: usize,
 }
 
 impl Head {
-    pub fn new(track: &Track) -> Head {
+    /// `step` as in [`Head::step`].
+    pub fn new(track: &Track, step: u32) -> Head {
         let mut out = Boxes::default();
         out.put("ftyp", |out| {
             out.text("isom");
@@ -60,7 +62,7 @@ impl Head {
             ["isom", "iso5", "iso6", "avc1", "mp41"].iter().for_each(|brand| out.text(brand));
         });
         let mut durations = [0; 4];
-        let mut reserved = 0;
+        let (mut at_step, mut reserved) = (0, 0);
         out.put("moov", |out| {
             // Version 1 throughout: 64 bits of time.
             out.full("mvhd", 1, 0, |out| {
@@ -114,8 +116,13 @@ impl Head {
                                 out.u32(1);
                                 sample_entry(out, track);
                             });
-                            // All pictures are in fragments.
-                            ["stts", "stsc"].iter().for_each(|name| out.full(name, 0, 0, |out| out.zeros(4)));
+                            // All pictures are in fragments: no picture, of that duration.
+                            out.full("stts", 0, 0, |out| {
+                                [1, 0].into_iter().for_each(|word| out.u32(word));
+                                at_step = out.0.len();
+                                out.u32(step);
+                            });
+                            out.full("stsc", 0, 0, |out| out.zeros(4));
                             out.full("stsz", 0, 0, |out| out.zeros(8));
                             out.full("stco", 0, 0, |out| out.zeros(4));
                         });
@@ -129,13 +136,18 @@ impl Head {
                 out.full("trex", 0, 0, |out| [1, 1, 0, 0, DELTA].into_iter().for_each(|word| out.u32(word)));
             });
         });
-        Head { bytes: out.0, durations, reserved }
+        Head { bytes: out.0, durations, step: at_step, reserved }
     }
 
     /// What is to be written where once the duration (in ticks) is known.
     pub fn patches(&self, duration: u64) -> impl Iterator<Item = (u64, Vec<u8>)> {
         let times = self.durations.map(|at| (at as u64, duration.to_be_bytes().to_vec()));
         times.into_iter().chain([(self.reserved as u64 + 4, b"mehd".to_vec())])
+    }
+
+    /// What is to be written where, so that the file says in what steps (of so many ticks) its pictures can be counted.
+    pub fn step(&self, step: u32) -> (u64, [u8; 4]) {
+        (self.step as u64, step.to_be_bytes())
     }
 }
 
@@ -174,8 +186,9 @@ fn sample_entry(out: &mut Boxes, track: &Track) {
     });
 }
 
-/// A fragment: `samples`, whose pictures are `data` one behind the other, from `time` (ticks) on. `number` counts from 1.
-pub fn fragment(number: u32, time: u64, samples: &[Sample], data: &[u8]) -> Vec<u8> {
+/// A fragment: `samples`, whose pictures are `data` one behind the other, until `end` (ticks). `number` counts from 1.
+pub fn fragment(number: u32, samples: &[Sample], end: u64, data: &[u8]) -> Vec<u8> {
+    let ends = samples.iter().skip(1).map(|next| next.time).chain([end]);
     let mut out = Boxes(Vec::with_capacity(data.len() + 128 + 12 * samples.len()));
     let mut offset = 0;
     out.put("moof", |out| {
@@ -184,15 +197,15 @@ pub fn fragment(number: u32, time: u64, samples: &[Sample], data: &[u8]) -> Vec<
             // Offsets count from the start of the moof.
             out.full("tfhd", 0, 0x0002_0000, |out| out.u32(1));
             out.full("tfdt", 1, 0, |out| {
-                out.u64(time);
+                out.u64(samples.first().map_or(end, |first| first.time));
             });
             // With the data's offset and each sample's duration, size and flags.
             out.full("trun", 0, 0x0000_0701, |out| {
                 out.u32(samples.len() as u32);
                 offset = out.0.len();
                 out.u32(0);
-                for sample in samples {
-                    out.u32(sample.duration);
+                for (sample, end) in samples.iter().zip(ends) {
+                    out.u32((end - sample.time).min(u64::from(u32::MAX)) as u32);
                     out.u32(sample.size);
                     out.u32(if sample.key { KEY } else { DELTA });
                 }

@@ -1,9 +1,11 @@
-//! Where a video is written.
+//! What a recording is written to.
 
-use crate::error::{Error, Result};
-use std::fs::{File, OpenOptions};
+use crate::error::Result;
+use crate::sink::files;
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use tempfile::TempPath;
 
 /// Takes bytes, and changes a few of them later.
 pub trait Storage: Send {
@@ -20,30 +22,28 @@ pub trait Storage: Send {
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// A file.
-pub struct Disk(File);
+/// A file. It gets its name with the first sync, so that under that name there is never less than what was brought to
+/// the device first.
+pub struct Disk {
+    file: File,
+    path: PathBuf,
+    unnamed: Option<TempPath>,
+}
 
 impl Disk {
-    /// Makes the file, which must not exist.
+    /// Makes the file. Where one of its name exists, that is said by the first sync.
     ///
     /// # Errors
-    /// [`Error::Output`] names the path.
+    /// [`crate::Error::Output`] names the path.
     pub fn create(path: &Path) -> Result<Disk> {
-        let file = OpenOptions::new().write(true).create_new(true).open(path);
-        let file = file.map_err(|error| Error::output(path, error))?;
-        // The name must be on the device too; a folder cannot be synced everywhere, and then the system does it later.
-        #[cfg(unix)]
-        if let Some(folder) = path.parent() {
-            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            let _ = File::open(folder).and_then(|folder| folder.sync_all());
-        }
-        Ok(Disk(file))
+        let (file, unnamed) = files::temporary(path)?.into_parts();
+        Ok(Disk { file, path: path.to_owned(), unnamed: Some(unnamed) })
     }
 
     /// A file that was deleted takes bytes that nobody will ever see.
     fn is_there(&self) -> io::Result<()> {
         #[cfg(unix)]
-        if std::os::unix::fs::MetadataExt::nlink(&self.0.metadata()?) == 0 {
+        if std::os::unix::fs::MetadataExt::nlink(&self.file.metadata()?) == 0 {
             return Err(io::Error::new(io::ErrorKind::NotFound, "the file was deleted"));
         }
         Ok(())
@@ -53,23 +53,28 @@ impl Disk {
 impl Storage for Disk {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.is_there()?;
-        self.0.write_all(bytes)
+        self.file.write_all(bytes)
     }
 
     fn patch(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.0.seek(SeekFrom::Start(offset))?;
-        self.0.write_all(bytes)?;
-        self.0.seek(SeekFrom::End(0))?;
+        self.file.seek(SeekFrom::Start(offset))?;
+        self.file.write_all(bytes)?;
+        self.file.seek(SeekFrom::End(0))?;
         Ok(())
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.0.set_len(length)?;
-        self.0.seek(SeekFrom::Start(length))?;
+        self.file.set_len(length)?;
+        self.file.seek(SeekFrom::Start(length))?;
         Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()?;
+        if let Some(unnamed) = self.unnamed.take() {
+            unnamed.persist_noclobber(&self.path).map_err(|refused| refused.error)?;
+            files::sync_folder(&self.path);
+        }
+        Ok(())
     }
 }

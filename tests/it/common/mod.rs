@@ -8,6 +8,7 @@ pub mod http;
 pub mod mp4;
 pub mod onnxruntime;
 pub mod program;
+pub mod recording;
 
 use gradcam::cam::HeatMap;
 use gradcam::cam::methods::GradCam;
@@ -68,6 +69,15 @@ pub fn explainer() -> Explainer {
 pub fn explained(explainer: &mut Explainer, frame: &Frame, class: Option<usize>) -> HeatMap {
     explainer.selector = Selector::new(class.map(Target::class));
     explainer.explain(frame, &GradCam).expect("it is explained").0
+}
+
+/// What a test draws its random numbers from: another number in each run, or GRADCAM_TEST_SEED. A failure shows it.
+pub fn seed() -> u64 {
+    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970");
+    let given = std::env::var("GRADCAM_TEST_SEED").ok().map(|text| text.parse().expect("a seed is a number"));
+    let seed = given.unwrap_or_else(|| u64::from(now().subsec_nanos()));
+    println!("GRADCAM_TEST_SEED={seed} draws the same again");
+    seed
 }
 
 /// Sensor noise: normal, independent for each pixel and colour, the same in every run.

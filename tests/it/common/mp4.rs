@@ -23,6 +23,8 @@ pub struct Film {
     pub height: u16,
     /// Of movie, track, media and fragments (0 where that box is missing).
     pub durations: [u64; 4],
+    /// Ticks of the steps in which its pictures can be counted.
+    pub step: u32,
     /// Those of whole fragments.
     pub pictures: Vec<Picture>,
     /// Where fragments begin, in order.
@@ -86,6 +88,9 @@ pub fn read(bytes: &[u8]) -> Film {
                     u64_at(bytes, place(&["trak", "mdia", "mdhd"]) + 24),
                     if has_mehd { u64_at(bytes, place(&["mvex", "mehd"]) + 4) } else { 0 },
                 ];
+                let stts = place(&["trak", "mdia", "minf", "stbl", "stts"]);
+                assert_eq!((u32_at(bytes, stts + 4), u32_at(bytes, stts + 8)), (1, 0), "one entry, of no pictures");
+                film.step = u32_at(bytes, stts + 12);
                 let tkhd = place(&["trak", "tkhd"]);
                 (film.width, film.height) = (u16_at(bytes, tkhd + 88), u16_at(bytes, tkhd + 92));
             }
@@ -139,12 +144,20 @@ pub fn probe(path: &Path) -> Value {
     serde_json::from_slice(&output.stdout).expect("it is JSON")
 }
 
+/// What ffmpeg complains of when it plays a file and is told nothing of how.
+pub fn complaints(path: &Path) -> String {
+    let mut played = Command::new("ffmpeg");
+    played.args(["-v", "error", "-nostdin", "-i"]).arg(path).args(["-f", "null", "-"]);
+    let output = played.output().expect("ffmpeg is installed (`make test` does it)");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 /// Decodes all of a file with ffmpeg and returns what it complains of, and RGB pictures.
 pub fn decode(path: &Path) -> (String, Vec<u8>) {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-i"])
         .arg(path)
-        // Else it counts in the guessed rate of frames, in which some of a camera's fall on one number.
+        // Else it fills gaps with copies, up to the rate at which pictures can be counted.
         .args(["-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"])
         .output()
         .expect("ffmpeg is installed (`make test` does it)");

@@ -48,7 +48,7 @@ impl Lowering<'_> {
 
     pub(super) fn concat(&mut self, node: &TypedNode, op: &TypedConcat) -> Outcome<Value> {
         if op.axis != CHANNELS {
-            return Err(format!("Concat along axis {}", op.axis));
+            return self.repeated(node, op.axis);
         }
         let to = self.made(node)?;
         let mut channels = Vec::new();
@@ -60,6 +60,30 @@ impl Lowering<'_> {
             channels.extend((0..from.channels as u32).map(|channel| (value, channel)));
         }
         self.picked(node, to.height, to.width, channels)
+    }
+
+    /// Copies of one row or column beside each other.
+    fn repeated(&mut self, node: &TypedNode, axis: usize) -> Outcome<Value> {
+        let other = || format!("Concat along axis {axis}");
+        let once = |outlet: &OutletId| match self.repeats.get(outlet) {
+            Some((source, along, count)) if *along == axis => (*source, *count),
+            _ => (*outlet, 1),
+        };
+        let parts: Vec<(OutletId, usize)> = node.inputs.iter().map(once).collect();
+        let source = parts.first().ok_or_else(other)?.0;
+        let (value, from) = self.maps(source)?;
+        let to = self.made(node)?;
+        let count = parts.iter().map(|part| part.1).sum();
+        let repeated = match axis {
+            2 if from.height == 1 => super::Shape { height: count, ..from },
+            3 if from.width == 1 => super::Shape { width: count, ..from },
+            _ => return Err(other()),
+        };
+        if parts.iter().any(|part| part.0 != source) || repeated != to {
+            return Err(other());
+        }
+        self.repeats.insert(OutletId::new(node.id, 0), (source, axis, count));
+        Ok(self.step(node, to, Work::Repeat { input: value }).output)
     }
 
     pub(super) fn slice(&mut self, node: &TypedNode, op: &Slice) -> Outcome<Value> {

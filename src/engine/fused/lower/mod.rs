@@ -5,22 +5,24 @@
 //! whatever gives a tensor another shape and keeps its elements (flatten, squeeze) is nothing to do.
 
 mod axes;
+mod choice;
 mod linear;
 mod pointwise;
 mod window;
 
 use super::constants::Constants;
-use super::program::{Activation, Program, Shape, Step, Value, Work};
+use super::program::{Activation, Bounds, Program, Shape, Step, Value, Work};
 use std::collections::HashMap;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::array::{Pad, Slice, StridedSlice, TypedConcat};
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cast::Cast;
 use tract_onnx::tract_core::ops::change_axes::AxisOp;
-use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, SumPool};
+use tract_onnx::tract_core::ops::cnn::{Conv, Deconv, MaxPool, SumPool};
 use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::identity::Identity;
+use tract_onnx::tract_core::ops::logic::Iff;
 use tract_onnx::tract_core::ops::nn::Reduce;
 
 /// Why a node is left to tract.
@@ -40,6 +42,10 @@ pub(super) struct Lowering<'m> {
     /// What each of the program's inputs is in the model.
     pub sources: Vec<OutletId>,
     values: HashMap<OutletId, Value>,
+    /// Truth values: where maps lie within bounds.
+    conditions: HashMap<OutletId, (Value, Bounds)>,
+    /// Tensors that are a single row or column so many times, along that axis.
+    repeats: HashMap<OutletId, (OutletId, usize, usize)>,
     /// How many more numbers steps may hold.
     budget: usize,
 }
@@ -47,8 +53,17 @@ pub(super) struct Lowering<'m> {
 impl<'m> Lowering<'m> {
     pub fn new(model: &'m TypedModel, constants: &'m Constants, dry: bool) -> Lowering<'m> {
         let budget = constants.size().saturating_mul(2).saturating_add(SPARE_NUMBERS);
-        let (program, sources, values) = (Program::default(), Vec::new(), HashMap::new());
-        Lowering { model, constants, dry, program, sources, values, budget }
+        Lowering {
+            model,
+            constants,
+            dry,
+            program: Program::default(),
+            sources: Vec::new(),
+            values: HashMap::new(),
+            conditions: HashMap::new(),
+            repeats: HashMap::new(),
+            budget,
+        }
     }
 
     /// Adds the steps of a node whose inputs were added before, or are inputs of the program.
@@ -56,9 +71,14 @@ impl<'m> Lowering<'m> {
         let [output] = node.outputs.as_slice() else {
             return Err(format!("operator {} with {} outputs", node.op.name(), node.outputs.len()));
         };
+        if output.fact.datum_type == bool::datum_type() {
+            return self.condition(node);
+        }
         let shape = concrete(&output.fact)?;
         let value = if let Some(op) = node.op_as::<Conv>() {
             self.convolution(node, op)?
+        } else if let Some(op) = node.op_as::<Deconv>() {
+            self.transposed(node, op)?
         } else if let Some(op) = node.op_as::<EinSum>() {
             self.product(node, op)?
         } else if let Some(op) = node.op_as::<TypedBinOp>() {
@@ -81,6 +101,8 @@ impl<'m> Lowering<'m> {
             self.strided_slice(node, op)?
         } else if let Some(op) = node.op_as::<AxisOp>() {
             self.axes(node, op)?
+        } else if node.op_is::<Iff>() {
+            self.choice(node)?
         } else if node.op_is::<Identity>() || node.op_is::<Cast>() {
             // From float32 to float32, as both sides are checked.
             self.value(node.inputs[0])?

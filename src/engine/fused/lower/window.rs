@@ -4,7 +4,7 @@ use super::{Lowering, Outcome};
 use crate::engine::fused::program::{Shape, Value, Window, Work};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::array::{Pad, PadMode};
-use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PaddingSpec, PoolSpec, SumPool};
+use tract_onnx::tract_core::ops::cnn::{Conv, Deconv, KernelFormat, MaxPool, PaddingSpec, PoolSpec, SumPool};
 use tract_onnx::tract_core::ops::nn::{DataFormat, Reduce, Reducer};
 
 impl Lowering<'_> {
@@ -15,10 +15,40 @@ impl Lowering<'_> {
         let (input, from) = self.maps(node.inputs[0])?;
         let to = self.made(node)?;
         let window = window(&op.pool_spec, from, to)?;
+        self.convolved(node, (input, from), to, window, op.group, false)
+    }
+
+    /// The derivative of a convolution is one, too, with the kernel mirrored; of a stride, over cells that are as far apart.
+    pub(super) fn transposed(&mut self, node: &TypedNode, op: &Deconv) -> Outcome<Value> {
+        if op.kernel_format != KernelFormat::OIHW || node.inputs.len() != 3 {
+            return Err("a transposed convolution of another form".into());
+        }
+        let (mut input, from) = self.maps(node.inputs[0])?;
+        let to = self.made(node)?;
+        let (window, stride) = mirrored(op, from, to)?;
+        let apart = |extent: usize, stride: usize| (extent - 1) * stride + 1;
+        let spread = Shape { height: apart(from.height, stride[0]), width: apart(from.width, stride[1]), ..from };
+        if spread != from {
+            input = self.step(node, spread, Work::Spread { input, stride }).output;
+        }
+        self.convolved(node, (input, from), to, window, op.group, true)
+    }
+
+    /// `mirrored` where the weights stand from the last tap to the first.
+    fn convolved(
+        &mut self,
+        node: &TypedNode,
+        (input, from): (Value, Shape),
+        to: Shape,
+        window: Window,
+        group: usize,
+        mirrored: bool,
+    ) -> Outcome<Value> {
         let weights = self.constants.numbers(node.inputs[1])?;
         let bias = self.constants.numbers(node.inputs[2])?;
         let [height, width] = window.kernel;
-        let (group, inputs, outputs) = (op.group, from.channels, to.channels);
+        let taken = |tap: usize| if mirrored { height * width - 1 - tap } else { tap };
+        let (inputs, outputs) = (from.channels, to.channels);
         let expected = [outputs, inputs / group.max(1), height, width];
         if self.constants.get(node.inputs[1]).is_none_or(|tensor| *tensor.shape() != expected) {
             return Err(format!("weights of another shape than {expected:?}"));
@@ -27,12 +57,12 @@ impl Lowering<'_> {
             // [out, in, ky, kx] → [out, ky, kx, in]
             let weights = self.permuted(&weights, |at| {
                 let (channel, tap) = (at % inputs, at / inputs % (height * width));
-                (at / (inputs * height * width) * inputs + channel) * height * width + tap
+                (at / (inputs * height * width) * inputs + channel) * height * width + taken(tap)
             })?;
             Work::Dense { input, window, weights }
         } else if group == inputs && group == outputs {
             // [channels, 1, ky, kx] → [ky, kx, channels]
-            let weights = self.permuted(&weights, |at| at % inputs * height * width + at / inputs)?;
+            let weights = self.permuted(&weights, |at| at % inputs * height * width + taken(at / inputs))?;
             Work::Depthwise { input, window, weights }
         } else {
             return Err(format!("grouped convolution of {group} groups"));
@@ -131,13 +161,53 @@ fn window(spec: &PoolSpec, from: Shape, to: Shape) -> Outcome<Window> {
         return Err("a window that does not give its result's shape".into());
     }
     let before = [padding[0].pad_before, padding[1].pad_before];
-    let extents = (0..2).map(|axis| {
+    within_reach(Window { kernel: [height, width], stride, dilation, before }, to)
+}
+
+/// Where the derivative of a convolution looks, and how far apart the cells are that it looks at.
+fn mirrored(op: &Deconv, from: Shape, to: Shape) -> Outcome<(Window, [usize; 2])> {
+    let spec = &op.pool_spec;
+    let [height, width] = *spec.kernel_shape else {
+        return Err(format!("a window over {} axes", spec.kernel_shape.len()));
+    };
+    let pairs = [spec.strides(), spec.dilations()].map(|pair| <[usize; 2]>::try_from(pair.as_ref()).ok());
+    let [Some(stride), Some(dilation)] = pairs else {
+        return Err("a window whose strides are not one for each axis".into());
+    };
+    let some = [[height, width], stride, dilation].concat().iter().all(|number| *number > 0);
+    if spec.data_format != DataFormat::NCHW || spec.input_channels != from.channels || !some {
+        return Err("a window over maps in another order".into());
+    }
+    let extent = [from.height, from.width];
+    let padding = spec.padding.compute_for_deconv(&extent, &spec.kernel_shape, &dilation, &stride, &op.adjustments);
+    let padding = padding.map_err(|error| error.to_string())?;
+    if padding.iter().map(|axis| axis.deconvoluted).ne([to.height, to.width]) {
+        return Err("a window that does not give its result's shape".into());
+    }
+    let mut before = [0; 2];
+    for axis in 0..2 {
         let reach = (spec.kernel_shape[axis] - 1).checked_mul(dilation[axis]);
-        let start = ([to.height, to.width][axis]).checked_mul(stride[axis]);
-        reach?.checked_add(start?)?.checked_add(before[axis])
+        let reach = reach.and_then(|reach| reach.checked_sub(padding[axis].pad_before));
+        before[axis] = reach.ok_or("more padding than the window covers")?;
+        // What lies behind the last window is nothing to spread.
+        let spread = (extent[axis] - 1).checked_mul(stride[axis]);
+        let read = [to.height, to.width][axis] + (spec.kernel_shape[axis] - 1) * dilation[axis];
+        if spread.is_none_or(|spread| spread >= read) {
+            return Err("more padding than the window covers".into());
+        }
+    }
+    Ok((within_reach(Window { kernel: [height, width], stride: [1, 1], dilation, before }, to)?, stride))
+}
+
+/// Places that a window covers can be counted.
+fn within_reach(window: Window, to: Shape) -> Outcome<Window> {
+    let extents = (0..2).map(|axis| {
+        let reach = (window.kernel[axis] - 1).checked_mul(window.dilation[axis]);
+        let start = ([to.height, to.width][axis]).checked_mul(window.stride[axis]);
+        reach?.checked_add(start?)?.checked_add(window.before[axis])
     });
     match extents.into_iter().all(|extent| extent.is_some_and(|extent| extent < 1 << 31)) {
-        true => Ok(Window { kernel: [height, width], stride, dilation, before }),
+        true => Ok(window),
         false => Err("a window that reaches too far".into()),
     }
 }

@@ -4,52 +4,30 @@
 use super::Isa;
 use super::arena::Arena;
 use super::depthwise::{self, Depthwise, depthwise};
+use super::dice::Dice;
 use super::elements::{Factors, Pooling, Target, Windows, mean, pool, scale};
 use super::finish::{Activation, Finish};
 use super::layout::{clear, copy_channels, row_from_maps, row_to_maps};
 use super::product::{self, Product, product};
 use proptest::prelude::*;
+use stage::{Expected, Memory, Scene, contents};
 
-/// A linear congruential generator (Knuth's MMIX constants).
-struct Dice(u64);
+mod stage;
 
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % bound
-    }
+const ACTIVATIONS: [Activation; 8] = [
+    Activation::None,
+    Activation::Clip { low: 0.0, high: f32::INFINITY },
+    Activation::Clip { low: -0.5, high: 0.5 },
+    Activation::LeakyRelu { slope: 0.1 },
+    Activation::HardSigmoid { slope: 0.2, offset: 0.4 },
+    Activation::HardSwish { slope: 0.2, offset: 0.4 },
+    Activation::Sigmoid,
+    Activation::Silu,
+];
 
-    fn from(&mut self, first: usize, last: usize) -> usize {
-        first + self.below(last + 1 - first)
-    }
-
-    /// From −1 to 1.
-    fn number(&mut self) -> f32 {
-        self.below(2001) as f32 / 1000.0 - 1.0
-    }
-
-    fn numbers(&mut self, count: usize) -> Vec<f32> {
-        (0..count).map(|_| self.number()).collect()
-    }
-
-    fn activation(&mut self) -> Activation {
-        let (slope, offset) = (0.2, 0.4);
-        match self.below(8) {
-            0 => Activation::Clip { low: 0.0, high: f32::INFINITY },
-            1 => Activation::Clip { low: -0.5, high: 0.5 },
-            2 => Activation::LeakyRelu { slope: 0.1 },
-            3 => Activation::HardSigmoid { slope, offset },
-            4 => Activation::HardSwish { slope, offset },
-            5 => Activation::Sigmoid,
-            6 => Activation::Silu,
-            _ => Activation::None,
-        }
-    }
-
-    fn finish(&mut self, residual: bool) -> Finish {
-        let activation = self.activation();
-        Finish { activation, last: if residual { self.activation() } else { Activation::None } }
-    }
+fn finish(dice: &mut Dice, residual: bool) -> Finish {
+    let activation = dice.of(&ACTIVATIONS);
+    Finish { activation, last: if residual { dice.of(&ACTIVATIONS) } else { Activation::None } }
 }
 
 fn activated(activation: Activation, x: f64) -> f64 {
@@ -74,136 +52,27 @@ fn finished(finish: Finish, sum: f64, residual: Option<f32>) -> f64 {
     activated(finish.last, activated(finish.activation, sum) + residual.map_or(0.0, f64::from))
 }
 
-/// Places in memory, handed out one after another with gaps between them.
-#[derive(Default)]
-struct Memory(Vec<f32>);
-
-impl Memory {
-    /// A place with these numbers, behind a gap that nobody may read or write.
-    fn put(&mut self, dice: &mut Dice, numbers: &[f32]) -> usize {
-        self.0.extend(std::iter::repeat_n(f32::NAN, dice.below(20)));
-        self.0.extend(numbers);
-        self.0.len() - numbers.len()
-    }
-
-    fn room(&mut self, dice: &mut Dice, floats: usize) -> usize {
-        self.put(dice, &vec![f32::NAN; floats])
-    }
-
-    /// As an arena. It has whole cache lines: the end of memory is the end of the last one.
-    fn arena(&mut self) -> Arena {
-        let gap = self.0.len().next_multiple_of(16) - self.0.len();
-        self.0.splice(0..0, std::iter::repeat_n(f32::NAN, gap));
-        let arena = Arena::new(self.0.len());
-        assert_eq!(arena.len(), self.0.len());
-        // SAFETY: `at` checks the bounds, and nobody else has the arena.
-        unsafe { arena.at(0, self.0.len()).copy_from_nonoverlapping(self.0.as_ptr(), self.0.len()) };
-        arena
-    }
-
-    /// By how much places moved when the memory became an arena.
-    fn shift(arena: &Arena, before: usize) -> usize {
-        arena.len() - before
-    }
-}
-
-fn contents(arena: &Arena) -> Vec<f32> {
-    // SAFETY: `at` checks the bounds, and no kernel runs.
-    unsafe { std::slice::from_raw_parts(arena.at(0, arena.len()), arena.len()) }.to_vec()
-}
-
-/// What a kernel must have done: numbers at places, anything at others, and nothing else.
-struct Expected {
-    before: Vec<f32>,
-    numbers: Vec<(usize, f64)>,
-    padding: Vec<usize>,
-}
-
-impl Expected {
-    fn new(arena: &Arena) -> Expected {
-        Expected { before: contents(arena), numbers: Vec::new(), padding: Vec::new() }
-    }
-
-    fn check(mut self, isa: Isa, arena: &Arena) -> Result<(), TestCaseError> {
-        let after = contents(arena);
-        let largest = self.numbers.iter().map(|(_, number)| number.abs()).fold(1.0, f64::max);
-        for (at, expected) in &self.numbers {
-            let off = (f64::from(after[*at]) - expected).abs();
-            prop_assert!(off <= 2e-5 * largest, "{isa}: {} at {at}, not {expected}", after[*at]);
-            self.before[*at] = after[*at];
-        }
-        self.padding.iter().for_each(|at| self.before[*at] = after[*at]);
-        let other = std::iter::zip(&self.before, &after).position(|(a, b)| a.to_bits() != b.to_bits());
-        prop_assert_eq!(other, None, "{} wrote what it must not", isa);
-        Ok(())
-    }
-}
-
-/// Rows of output pixels with the place of each, and of their residuals.
-struct Rows {
-    outputs: Vec<usize>,
-    output_step: usize,
-    residuals: Option<(Vec<usize>, usize)>,
-}
-
-impl Rows {
-    /// For `rows` of `pixels` that are `width` floats wide.
-    fn new(dice: &mut Dice, memory: &mut Memory, [rows, pixels, width]: [usize; 3]) -> Rows {
-        let output_step = width + dice.below(2) * dice.below(9);
-        let floats = (pixels - 1) * output_step + width;
-        let outputs = (0..rows).map(|_| memory.room(dice, floats)).collect();
-        let residuals = (dice.below(2) == 0).then(|| {
-            let step = width + dice.below(3);
-            let place = |_| {
-                let numbers = dice.numbers((pixels - 1) * step + width);
-                memory.put(dice, &numbers)
-            };
-            ((0..rows).map(place).collect(), step)
-        });
-        Rows { outputs, output_step, residuals }
-    }
-
-    fn shift(&mut self, by: usize) {
-        self.outputs.iter_mut().for_each(|at| *at += by);
-        self.residuals.iter_mut().flat_map(|(at, _)| at).for_each(|at| *at += by);
-    }
-
-    fn residuals(&self) -> Option<(&[usize], usize)> {
-        self.residuals.as_ref().map(|(at, step)| (at.as_slice(), *step))
-    }
-
-    fn residual(&self, before: &[f32], row: usize, pixel: usize, channel: usize) -> Option<f32> {
-        self.residuals.as_ref().map(|(at, step)| before[at[row] + pixel * step + channel])
-    }
-
-    fn place(&self, row: usize, pixel: usize, channel: usize) -> usize {
-        self.outputs[row] + pixel * self.output_step + channel
-    }
-}
-
 fn products(dice: &mut Dice, isa: Isa) -> Result<(), TestCaseError> {
     let (rows, pixels, outputs) = (dice.from(1, 3), dice.from(1, 40), dice.from(1, 70));
     let (taps, run, step) = (dice.from(1, 4), dice.from(1, 20), dice.from(0, 24));
-    let mut memory = Memory::default();
+    let single = dice.below(3) == 0;
+    let [rows, pixels, taps] = if single { [1; 3] } else { [rows, pixels, taps] };
     let width = outputs.next_multiple_of(isa.lanes());
-    let mut places: Vec<usize> = (0..rows * taps)
-        .map(|_| {
-            let numbers = dice.numbers((pixels - 1) * step + run);
-            memory.put(dice, &numbers)
-        })
-        .collect();
-    let mut to = Rows::new(dice, &mut memory, [rows, pixels, width]);
-    let before = memory.0.len();
-    let arena = memory.arena();
-    let shift = Memory::shift(&arena, before);
-    places.iter_mut().for_each(|at| *at += shift);
-    to.shift(shift);
+    let inputs = vec![(pixels - 1) * step + run; rows * taps];
+    let Scene { arena, places, to } = Scene::new(dice, &inputs, [rows, pixels, width]);
+    if single {
+        // Of a gradient's first factors most are zero: often few are left, and sometimes many.
+        let left = dice.from(0, 12);
+        let zeros = places[0] + left.min(run)..places[0] + run;
+        // SAFETY: `at` checks the bounds, and nobody else has the arena.
+        zeros.for_each(|at| unsafe { *arena.at(at, 1) = 0.0 });
+    }
     let (weights, bias) = (dice.numbers(outputs * taps * run), dice.numbers(outputs));
     let bias = (dice.below(2) == 0).then_some(bias);
     let packed = product::Packed::new(isa, &weights, bias.as_deref(), outputs);
     let first = dice.below(packed.panels());
     let panels = first..dice.from(first, packed.panels());
-    let finish = dice.finish(to.residuals.is_some());
+    let finish = finish(dice, to.residuals.is_some());
     let mut expected = Expected::new(&arena);
     for (row, pixel) in (0..rows).flat_map(|row| (0..pixels).map(move |pixel| (row, pixel))) {
         let channels = panels.start * 2 * isa.lanes()..(panels.end * 2 * isa.lanes()).min(width);
@@ -245,27 +114,16 @@ fn depthwise_windows(dice: &mut Dice, isa: Isa) -> Result<(), TestCaseError> {
     let high = side(dice);
     let wide = if dice.below(3) == 0 { side(dice) } else { high };
     let (stride, dilation) = (dice.from(1, 3), dice.from(1, 2));
-    let mut memory = Memory::default();
     let width = channels.next_multiple_of(isa.lanes());
     let step = width + dice.below(2) * dice.below(9);
     let columns = (pixels - 1) * stride + (wide - 1) * dilation + 1;
-    let mut places: Vec<usize> = (0..rows * high)
-        .map(|_| {
-            let numbers = dice.numbers((columns - 1) * step + width);
-            memory.put(dice, &numbers)
-        })
-        .collect();
-    let mut to = Rows::new(dice, &mut memory, [rows, pixels, width]);
-    let before = memory.0.len();
-    let arena = memory.arena();
-    let shift = Memory::shift(&arena, before);
-    places.iter_mut().for_each(|at| *at += shift);
-    to.shift(shift);
+    let inputs = vec![(columns - 1) * step + width; rows * high];
+    let Scene { arena, places, to } = Scene::new(dice, &inputs, [rows, pixels, width]);
     let (weights, bias) = (dice.numbers(high * wide * channels), dice.numbers(channels));
     let packed = depthwise::Packed::new(isa, &weights, Some(&bias), [high, wide], channels);
     let first = dice.below(packed.vectors());
     let vectors = first..dice.from(first, packed.vectors());
-    let finish = dice.finish(to.residuals.is_some());
+    let finish = finish(dice, to.residuals.is_some());
     let mut expected = Expected::new(&arena);
     for (row, pixel) in (0..rows).flat_map(|row| (0..pixels).map(move |pixel| (row, pixel))) {
         for channel in vectors.start * isa.lanes()..vectors.end * isa.lanes() {
@@ -317,25 +175,13 @@ fn single_pixels(dice: &mut Dice, isa: Isa) -> Result<(), TestCaseError> {
     if kind == 1 && (dilation > 1 && before > 0) {
         return Ok(());
     }
-    let mut memory = Memory::default();
-    let mut places: Vec<usize> = (0..rows)
-        .map(|_| {
-            let numbers = dice.numbers((columns - 1) * step + width);
-            memory.put(dice, &numbers)
-        })
-        .collect();
     let same = dice.below(2) == 0;
     let gate_step = if same { 0 } else { width + 1 };
-    let gates = dice.numbers((columns - 1) * gate_step + width);
-    let mut gate = memory.put(dice, &gates);
-    let mut to = Rows::new(dice, &mut memory, [1, pixels, width]);
-    let length = memory.0.len();
-    let arena = memory.arena();
-    let shift = Memory::shift(&arena, length);
-    places.iter_mut().for_each(|at| *at += shift);
-    gate += shift;
-    to.shift(shift);
-    let (bias, factors, finish) = (dice.numbers(width), dice.numbers(width), dice.finish(to.residuals.is_some()));
+    let mut inputs = vec![(columns - 1) * step + width; rows];
+    inputs.push((columns - 1) * gate_step + width);
+    let Scene { arena, mut places, to } = Scene::new(dice, &inputs, [1, pixels, width]);
+    let gate = places.pop().expect("the gate's place is the last");
+    let (bias, factors, finish) = (dice.numbers(width), dice.numbers(width), finish(dice, to.residuals.is_some()));
     let factors = match dice.below(3) {
         0 => Factors::One,
         1 => Factors::Channels(&factors),
@@ -419,9 +265,8 @@ proptest! {
         let step = channels + dice.below(4);
         let mut memory = Memory::default();
         let [one, other] = [0; 2].map(|_| memory.room(&mut dice, (width - 1) * step + channels));
-        let length = memory.0.len();
-        let arena = memory.arena();
-        let [one, other] = [one, other].map(|at| at + Memory::shift(&arena, length));
+        let (arena, shift) = memory.arena();
+        let [one, other] = [one, other].map(|at| at + shift);
         let numbers = dice.numbers(channels * height * width);
         let mut back = vec![f32::NAN; numbers.len()];
         for row in 0..height {
@@ -442,6 +287,64 @@ proptest! {
         expected.numbers.extend((one..one + floats).map(|at| (at, 0.0)));
         clear(&arena, one, floats);
         expected.check(Isa::SCALAR, &arena)?;
+    }
+}
+
+/// What is not a number passes every activation and every pooling: the scores tell, and no map is made of it.
+#[test]
+fn what_is_not_a_number_stays_so() {
+    for (isa, activation) in Isa::all().iter().flat_map(|isa| ACTIVATIONS.map(|activation| (*isa, activation))) {
+        let width = isa.lanes();
+        let finish = Finish { activation, last: activation };
+        for pooling in [Pooling::Max, Pooling::Average(None)] {
+            for broken in 0..3 {
+                let arena = Arena::new(4 * 16);
+                // SAFETY: `at` checks the bounds, and nobody else has the arena.
+                (0..48).for_each(|at| unsafe { *arena.at(at, 1) = 0.25 });
+                // SAFETY: as above.
+                unsafe { *arena.at(broken * 16, 1) = f32::NAN };
+                let windows =
+                    Windows { rows: &[0], step: 16, columns: 3, kernel: 3, stride: 1, dilation: 1, before: 0, pooling };
+                let target = Target { at: 48, step: width, residual: None, finish };
+                pool(isa, &arena, &windows, 1, &vec![0.0; width], &target);
+                let after = contents(&arena);
+                assert!(after[48].is_nan(), "{isa}, {finish:?}, {pooling:?}: {} with cell {broken} broken", after[48]);
+                assert!(after[49..48 + width].iter().all(|number| number.is_finite()), "{isa}, {finish:?}: {after:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_sum_that_is_not_a_number_is_not_clipped_to_one() {
+    for (isa, [low, high]) in Isa::all().iter().flat_map(|isa| [[0.0, f32::INFINITY], [0.0, 6.0]].map(|to| (*isa, to)))
+    {
+        let arena = Arena::new(4 * 16);
+        // SAFETY: `at` checks the bounds, and nobody else has the arena.
+        unsafe { [1.0, f32::NAN].iter().zip([0, 16]).for_each(|(number, at)| *arena.at(at, 1) = *number) };
+        let pack = |weight: f32| product::Packed::new(isa, &vec![weight; isa.lanes()], None, isa.lanes());
+        let (weights, infinite) = (pack(1.0), pack(f32::INFINITY));
+        let clip = Activation::Clip { low, high };
+        let call = Product {
+            weights: &weights,
+            panels: 0..1,
+            taps: &[0],
+            run: 1,
+            step: 16,
+            outputs: &[32],
+            output_step: 16,
+            residuals: None,
+            pixels: 2,
+            finish: Finish { activation: clip, last: Activation::None },
+        };
+        product(isa, &arena, &call);
+        let after = contents(&arena);
+        assert!(after[32] == 1.0 && after[48].is_nan(), "{isa}: {} and {}", after[32], after[48]);
+        // Zero times infinity.
+        // SAFETY: as above.
+        unsafe { *arena.at(0, 1) = 0.0 };
+        product(isa, &arena, &Product { weights: &infinite, pixels: 1, ..call });
+        assert!(contents(&arena)[32].is_nan(), "{isa}: {}", contents(&arena)[32]);
     }
 }
 
