@@ -173,7 +173,12 @@ pub fn draw<M: Maps>(
         tell(drawn)
     });
     bar.finish_and_clear();
-    Ok((film.video.about(), done?, film.video.broken().map(str::to_owned)))
+    let done = done?;
+    if done.dropped > 0 {
+        let (name, dropped) = (film.video.name(), done.dropped);
+        say(&format!("gradcam: {name}: {dropped} frames are left out, because they follow others too closely"));
+    }
+    Ok((film.video.about(), done, film.video.broken().map(str::to_owned)))
 }
 
 /// The first of two passes: maps into a logbook at `kept`. Returns the scale for all of them.

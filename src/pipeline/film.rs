@@ -126,6 +126,8 @@ pub struct Film<M> {
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Done {
     pub frames: u64,
+    /// Frames that came faster than any recording's, and are not in it.
+    pub dropped: u64,
     /// Time of the first frame in the video.
     pub start: Duration,
 }
@@ -192,7 +194,7 @@ impl<M: Maps> Film<M> {
         let Some(recorder) = recorder else { return Err(Error::input(self.video.name(), "holds no pictures")) };
         match recorder.join() {
             super::recorder::Progress { failed: Some(reason), path, .. } => Err(Error::output(&path, reason)),
-            _ => Ok(done),
+            super::recorder::Progress { dropped, .. } => Ok(Done { dropped, ..done }),
         }
     }
 }

@@ -172,6 +172,37 @@ fn the_sound_stays() {
 }
 
 #[test]
+fn slow_motion_keeps_every_frame_and_what_is_faster_still_is_counted() {
+    let folder = Folder::new();
+    for (rate, kept) in [(240, 288), (4000, 1000)] {
+        let name = format!("{rate}.mp4");
+        let source = format!("testsrc2=size=64x48:rate={rate}");
+        let frames = format!("{}", rate * 6 / 5);
+        let input = ["-f", "lavfi", "-i", &source, "-frames:v", &frames, "-video_track_timescale", "36000"];
+        ffmpeg(&[&input[..], &H264].concat(), &folder.path(&name));
+        let (clip, out) = (path(&folder, &name), path(&folder, &format!("{rate}.film.mp4")));
+        let run = gradcam(&["explain", &clip, "-o", &out, "--every", "5000"]);
+        run.succeeds();
+        let film = probe(Path::new(&out));
+        let packets = film["packets"].as_array().expect("a list");
+        let times: Vec<f64> = packets
+            .iter()
+            .map(|packet| packet["pts_time"].as_str().expect("a time").parse().expect("a number"))
+            .collect();
+        if rate == 240 {
+            assert_eq!((times.len(), run.stderr.as_str()), (kept, ""));
+            assert!(times.iter().enumerate().all(|(n, time)| (time - n as f64 / 240.0).abs() < 1e-4), "{times:?}");
+        } else {
+            // A thousand a second, and a tenth of a second of those that come late.
+            assert!(times.len() >= kept && times.len() <= kept * 14 / 10, "{}", times.len());
+            let left_out = format!("{} frames are left out", 4800 - times.len());
+            assert!(run.stderr.contains(&left_out), "{left_out}: {}", run.stderr);
+        }
+        assert_eq!(complaints(Path::new(&out)), "", "{rate}");
+    }
+}
+
+#[test]
 fn one_scale_can_hold_for_the_whole_film() {
     let folder = Folder::new();
     let input = clip(&folder, "clip.mp4", &H264);

@@ -4,8 +4,9 @@
 //! two have the same number: ffmpeg does so wherever it is not told otherwise (`-f null -`), and then complains of the
 //! second, or leaves it out. It takes the rate from the file's head (`stts`), where that says it with a single entry, and
 //! otherwise guesses it from the first twenty pictures. It believes 210 a second at most, or any rate where there are 70
-//! pictures a second or more on average (`av_guess_frame_rate` of libavformat). So pictures are kept 1/200 s apart; only slow
-//! motion may be closer, and there what is slow on average for all that is counted at a rate that ffmpeg makes up.
+//! pictures a second or more on average (`av_guess_frame_rate` of libavformat). So pictures are kept 1/200 s apart. Only slow
+//! motion may be closer; where so much follows more slowly that there are fewer than 70 a second in all, ffmpeg makes up a
+//! rate, and complains.
 
 use super::mp4::{Sample, TIMESCALE};
 
