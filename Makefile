@@ -12,12 +12,15 @@ endif
 OPENCV_VENV := target/opencv-venv
 OPENCV_READY := $(OPENCV_VENV)/ready
 
+JUDGE_VENV := target/judge-venv
+JUDGE_READY := $(JUDGE_VENV)/ready
+
 BROWSER_READY := tests/browser/node_modules/.package-lock.json
 
 MODEL_WORK := target/model
 MINUTES := 10
 
-.PHONY: help run test test-recording test-power-loss test-http bench-http test-browser test-arm test-camera test-camera-arm memcheck bench fuzz build deps test-deps test-all deb deb-arm64 deb-armhf test-deb test-deb-arm64 test-deb-armhf cross-aarch64 cross-armv7 model fmt lint clean
+.PHONY: help run test judge test-recording test-power-loss test-http bench-http test-browser test-arm test-camera test-camera-arm memcheck bench fuzz build deps test-deps test-all deb deb-arm64 deb-armhf test-deb test-deb-arm64 test-deb-armhf cross-aarch64 cross-armv7 model fmt lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do \
@@ -68,6 +71,11 @@ cross-armv7: ## the same for 32-bit ones
 test-arm: ## both, run under an emulator and compared with PyTorch
 	@sh cross/host-packages.sh cross
 	cross/test-arm.sh
+
+judge: deps $(JUDGE_READY) ## full-size classifiers of torchvision and timm against PyTorch: hours (some: make judge ARGS=resnet18)
+	cargo build --release --locked --example judge
+	$(JUDGE_VENV)/bin/python tests/judge/judge.py $(ARGS)
+	$(JUDGE_VENV)/bin/python tests/judge/summary.py target/judge.jsonl
 
 test-recording: test-deps ## recordings that are killed, on full, vanishing and slow disks, and for ten minutes
 	@sh cross/host-packages.sh recording
@@ -141,6 +149,12 @@ $(OPENCV_READY): tests/it/http/requirements.txt
 	rm -rf $(OPENCV_VENV)
 	python3 -m venv $(OPENCV_VENV)
 	$(OPENCV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+$(JUDGE_READY): tests/judge/requirements.txt | test-deps
+	rm -rf $(JUDGE_VENV)
+	python3 -m venv $(JUDGE_VENV)
+	$(JUDGE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 # What drives the browser.

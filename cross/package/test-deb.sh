@@ -34,7 +34,7 @@ fi
 root=$(mktemp -d)
 trap 'rm -rf --one-file-system "$root"' EXIT
 tar -C "$root" --exclude='./dev/*' -xf "$base"
-touch "$root/dev/null" && chmod 666 "$root/dev/null"
+mknod -m 666 "$root/dev/null" c 1 3
 cp tests/data/lite0/chelsea_224.png tests/data/lite0/coffee_224.png "$root/"
 inside() { chroot "$root" env DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
 expect() { grep -q -- "$1" || { echo "test-deb: expected «$1» of: $2" >&2; exit 1; }; }
@@ -46,8 +46,8 @@ case $package in
     cp /etc/resolv.conf "$root/etc/resolv.conf"
     before=$(inside dpkg-query -W -f '${Package}\n' | sort)
     inside apt-get -qq update
-    inside apt-get -qq install -y --no-install-recommends /gradcam.deb > /dev/null
-    others=$(inside dpkg-query -W -f '${Package}\n' | sort | comm -13 <(echo "$before") - | grep -v '^gradcam$' | tr '\n' ' ')
+    inside apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends /gradcam.deb > /dev/null
+    others=$(inside dpkg-query -W -f '${Package}\n' | sort | comm -13 <(echo "$before") - | sed '/^gradcam$/d' | tr '\n' ' ')
     echo "installed on $system, with these others: ${others:-none}"
     ;;
   *)

@@ -93,7 +93,7 @@ impl Export {
             layer,
             head: Head {
                 nodes: written.parts.head.nodes.len(),
-                bytes: bytes.len().saturating_sub(classifier.len()),
+                bytes: written.head_bytes(),
                 differentiated,
                 depends_on_picture: written.info.head_depends_on_picture,
                 cost,

@@ -8,7 +8,9 @@ use crate::error::{Error, Result};
 use crate::logbook::ModelFacts;
 use crate::model::metadata::{ColourOrder, Preprocessing, Resize, Wish};
 use crate::model::{DEFAULT_MODEL, DEFAULT_MODEL_NAME, Info, Model, Options, labels};
-use crate::pipeline::explainer::{Explainer, Loader};
+use crate::pipeline::explainer::Explainer;
+#[cfg(feature = "serve")]
+use crate::pipeline::explainer::Loader;
 use crate::target::Selector;
 use clap::Args;
 use sha2::{Digest, Sha256};
@@ -140,7 +142,9 @@ impl ModelArgs {
         self.engines_on(Backend::default())
     }
 
-    /// Loads the model again, at a layer of another name; at its present one where `first` is that name.
+    /// Loads the model again, at a layer of another name; at its present one where `first` is that name. Only browsers ask
+    /// for other layers.
+    #[cfg(feature = "serve")]
     pub fn loader(&self, first: String) -> Loader {
         let start = self.clone();
         Box::new(move |name| {

@@ -234,6 +234,19 @@ impl Model {
         }
         onnx::to_bytes(&graph)
     }
+
+    /// By how many bytes the gradient head makes the explainable model larger.
+    pub fn head_bytes(&self) -> usize {
+        let mut plain = self.graph.clone();
+        plain.outputs.retain(|port| port.name != GRADIENTS);
+        plain.inputs.retain(|port| port.name != TARGET);
+        let outputs: Vec<&str> = plain.outputs.iter().map(|port| port.name.as_str()).collect();
+        let kept = plain.before(&outputs, &[]);
+        let nodes = std::mem::take(&mut plain.nodes).into_iter().enumerate();
+        plain.nodes = nodes.filter(|(at, _)| kept.contains(at)).map(|(_, node)| node).collect();
+        plain.drop_unused_initializers();
+        onnx::to_bytes(&self.graph).len().saturating_sub(onnx::to_bytes(&plain).len())
+    }
 }
 
 /// Renames the target layer's wire to `activations`, and whatever has the names of the head's ports out of the way.

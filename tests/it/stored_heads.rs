@@ -7,7 +7,7 @@ use gradcam::error::Result;
 use gradcam::model::metadata::Wish;
 use gradcam::model::{DEFAULT_MODEL, Model, Options};
 use gradcam::onnx::graph::{Attribute, Graph, Tensor};
-use gradcam::onnx::{self, ACTIVATIONS, GRADIENTS, to_bytes};
+use gradcam::onnx::{self, ACTIVATIONS, GRADIENTS, TARGET, to_bytes};
 use gradcam::preprocess::{Input, Preprocess};
 use gradcam::target::Target;
 
@@ -41,6 +41,25 @@ fn scaled(factor: f32) -> Graph {
     graph.nodes.push(scale);
     graph.initializers.insert("factor".to_owned(), Tensor::f32(&[], &[factor]));
     graph
+}
+
+#[test]
+fn the_size_of_a_head_is_what_it_adds_whatever_else_the_classifiers_file_holds() {
+    let explainable = default_graph();
+    let mut classifier = explainable.clone();
+    let of_head = |name: &str| name.starts_with("gradient_head/") || name == GRADIENTS;
+    classifier.nodes.retain(|node| !of_head(&node.outputs[0]));
+    classifier.initializers.retain(|name, _| !of_head(name));
+    classifier.inputs.retain(|port| port.name != TARGET);
+    classifier.outputs.retain(|port| port.name != GRADIENTS);
+    let expected = to_bytes(&explainable).len() - to_bytes(&classifier).len();
+    classifier.outputs.truncate(1);
+    let mut bytes = to_bytes(&classifier);
+    // What an exporter says of its work: ModelProto's field 6, `doc_string`, of 100,000 letters.
+    bytes.extend([6 << 3 | 2, 0xa0, 0x8d, 0x06]);
+    bytes.extend([b'a'; 100_000]);
+    let model = Model::load("long.onnx", &bytes, &Options::default()).expect("it is a classifier");
+    assert_eq!(model.head_bytes(), expected);
 }
 
 #[test]

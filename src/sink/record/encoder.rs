@@ -1,7 +1,10 @@
 //! Canvas → H.264, with Cisco's OpenH264. The only file that knows it.
 
-use crate::kernels::Isa;
-use crate::kernels::yuv420::{Rows, yuv420};
+#[cfg(feature = "record")]
+use crate::kernels::{
+    Isa,
+    yuv420::{Rows, yuv420},
+};
 use crate::overlay::Canvas;
 
 /// The largest sides that the encoder takes, in pixels (level 5.2).
@@ -10,6 +13,7 @@ pub const LARGEST: (usize, usize) = (3840, 2160);
 pub const SMALLEST: usize = 16;
 
 /// A picture as the encoder takes it. Sides are even.
+#[cfg(feature = "record")]
 struct Planes {
     width: usize,
     height: usize,
@@ -18,6 +22,7 @@ struct Planes {
     red: Vec<u8>,
 }
 
+#[cfg(feature = "record")]
 impl Planes {
     fn new(width: usize, height: usize) -> Planes {
         let (luma, chroma) = (vec![0; width * height], vec![0; width * height / 4]);
