@@ -40,15 +40,29 @@ maps() {
     --exact --nocapture cli_explain::both_photographs_have_the_maps_of_pytorch
 }
 
-# The emulator lists each piece of code when it is reached first, with the function that it lies in.
+# The emulator lists each piece of code when it is reached first. Whose it is tell the program's symbols: those of assembly
+# have no length, so that a place belongs to the last one before it. `.name` is a label within a function.
 vectors() {
-  limited "${emulator[0]}" -d in_asm -D "$scratch/in_asm" "${emulator[@]:1}" "$program" explain \
+  limited "${emulator[0]}" -d in_asm,page -D "$scratch/log" "${emulator[@]:1}" "$program" explain \
     tests/data/lite0/chelsea_224.png -o "$scratch" >/dev/null &&
-    awk -v vector="$vector" -v whose="$whose" '
-      /^IN:/ { of = $2 }
-      $0 ~ vector && of ~ whose { found[of]++ }
-      END { for (of in found) print found[of], of }' "$scratch/in_asm" | sort -rn >"$scratch/vectors" &&
+    { functions && reached; } | sort |
+    awk -v whose="$whose" '$2 == "f" { of = $3 } $2 == "v" && of ~ whose { found[of]++ }
+      END { for (of in found) print found[of], of }' | sort -rn >"$scratch/vectors" &&
     head -n 5 "$scratch/vectors" && [ -s "$scratch/vectors" ]
+}
+
+functions() {
+  "$gnu-nm" --defined-only "$program" |
+    awk '$2 ~ /^[tTwW]$/ && $3 !~ /^[.$]/ { at = "0000000000000000" $1; print substr(at, length(at) - 15), "f", $3 }'
+}
+
+reached() {
+  local begin end at
+  begin=$(sed -n 's/^start_code *//p' "$scratch/log" | tail -n 1)
+  end=$(sed -n 's/^end_code *//p' "$scratch/log" | tail -n 1)
+  grep -E "$vector" "$scratch/log" | sed 's/:.*//' | sort -u | while read -r at; do
+    if ((at >= begin && at < end)); then printf '%016x v\n' $((at - begin)); fi
+  done
 }
 
 bench() {
