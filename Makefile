@@ -74,8 +74,8 @@ test-arm: test-deps $(REFERENCE_READY) ## both, run under an emulator and compar
 
 judge: deps $(JUDGE_READY) ## full-size classifiers of torchvision and timm against PyTorch: hours (some: make judge ARGS=resnet18)
 	cargo build --release --locked --example judge
-	$(JUDGE_VENV)/bin/python tests/judge/judge.py $(ARGS)
-	$(JUDGE_VENV)/bin/python tests/judge/summary.py target/judge.jsonl
+	$(JUDGE_VENV)/bin/python -B tests/judge/judge.py $(ARGS)
+	$(JUDGE_VENV)/bin/python -B tests/judge/summary.py target/judge.jsonl
 
 test-recording: test-deps ## recordings that are killed, on full, vanishing and slow disks, and for ten minutes
 	@sh cross/host-packages.sh recording

@@ -193,7 +193,7 @@ fn explain_only(
     let mut raw = crate::frame::RawFrame::new();
     let mut decoder = crate::decode::Decoder::new();
     let mut frame = crate::frame::Frame::default();
-    let mut writer = logbook::Writer::create(kept, &plan.start((0, 0), &frame))?;
+    let mut writer = logbook::Writer::create(kept, &plan.start((0, 0), (frame.width, frame.height)))?;
     let (mut largest, mut floor) = (0f32, f32::INFINITY);
     while video.read(&mut raw)? == crate::source::Event::Frame {
         raw.turn = plan.turn;

@@ -38,16 +38,16 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The first line of a logbook, for a video of `size` whose first frame is `frame`.
-    pub fn start(&self, size: (usize, usize), frame: &Frame) -> Start {
+    /// The first line of a logbook, for a video of `size` whose first frame has the size `frame`.
+    pub fn start(&self, size: (usize, usize), frame: (usize, usize)) -> Start {
         Start {
             gradcam: env!("CARGO_PKG_VERSION").to_owned(),
             started: jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
             view: self.view,
             width: size.0,
             height: size.1,
-            frame_width: frame.width,
-            frame_height: frame.height,
+            frame_width: frame.0,
+            frame_height: frame.1,
             source: self.source.clone(),
             rotate: self.turn,
             model: self.model.clone(),
@@ -75,12 +75,17 @@ pub struct Progress {
 /// A moment of the view.
 struct Moment {
     time: Duration,
-    /// What the view shows, where that is recorded.
-    canvas: Option<Canvas>,
-    frame: Arc<Frame>,
+    picture: Picture,
     look: Look,
     /// Maps that are shown from now on.
     explained: Vec<Explained>,
+}
+
+/// What is recorded of it. No more than that waits: where a card pauses, it adds up.
+enum Picture {
+    /// What the view shows, drawn from a frame of that size.
+    View(Canvas, (usize, usize)),
+    Frame(Arc<Frame>),
 }
 
 /// Takes moments of the view until it is dropped; dropping waits until the files are closed.
@@ -156,14 +161,16 @@ impl Recorder {
     /// pictures wait, this one is dropped and counted, unless the caller can `wait`.
     pub fn take(&mut self, canvas: &Canvas, frame: &Arc<Frame>, look: &Look, time: Duration, wait: bool) {
         let Some(sender) = &self.sender else { return };
-        let copy = (self.view == Recorded::Overlay).then(|| {
+        let picture = if self.view == Recorded::Overlay {
             let mut copy = self.shared.pool().pop().unwrap_or_default();
             copy.resize(canvas.width, canvas.height);
             copy.pixels.copy_from_slice(&canvas.pixels);
-            copy
-        });
+            Picture::View(copy, (frame.width, frame.height))
+        } else {
+            Picture::Frame(Arc::clone(frame))
+        };
         let explained = std::mem::take(&mut self.explained);
-        let moment = Moment { time, canvas: copy, frame: Arc::clone(frame), look: *look, explained };
+        let moment = Moment { time, picture, look: *look, explained };
         let refused = match wait {
             true => sender.send(moment).err().map(|error| error.0),
             false => match sender.try_send(moment) {
@@ -178,7 +185,9 @@ impl Recorder {
         };
         if let Some(moment) = refused {
             self.explained = moment.explained;
-            self.shared.pool().extend(moment.canvas);
+            if let Picture::View(canvas, _) = moment.picture {
+                self.shared.pool().push(canvas);
+            }
         }
     }
 
@@ -255,7 +264,7 @@ impl Worker {
     }
 
     fn moment(&mut self, moment: Moment) -> Result<()> {
-        let Moment { time, canvas, frame, look, mut explained } = moment;
+        let Moment { time, picture, look, mut explained } = moment;
         let full = |recording: &Recording| self.plan.segment.is_some_and(|segment| recording.duration() >= segment);
         if self.recording.as_ref().is_some_and(full) {
             self.finish()?;
@@ -271,8 +280,11 @@ impl Worker {
         let recording = match &mut self.recording {
             Some(recording) => recording,
             None => {
-                let size = canvas.as_ref().map_or((frame.width, frame.height), |canvas| (canvas.width, canvas.height));
-                let recording = open(&self.plan, &self.path, size, &frame)?;
+                let (size, frame) = match &picture {
+                    Picture::View(canvas, frame) => ((canvas.width, canvas.height), *frame),
+                    Picture::Frame(frame) => ((frame.width, frame.height), (frame.width, frame.height)),
+                };
+                let recording = open(&self.plan, &self.path, size, frame)?;
                 self.fitted.resize(recording.size().0, recording.size().1);
                 self.recording.insert(recording)
             }
@@ -285,20 +297,20 @@ impl Worker {
             let map = self.shown.as_ref().map(|shown| &shown.map);
             let [left, right] = &mut self.canvases;
             let clear = Look { heat: false, ..look };
-            match (&canvas, self.plan.view) {
-                (Some(canvas), _) => self.fit.draw(canvas, &mut self.fitted),
-                (None, Recorded::Heat) => {
-                    let black = Frame { rgb: vec![0; frame.rgb.len()], ..*frame };
+            match (&picture, self.plan.view) {
+                (Picture::View(canvas, _), _) => self.fit.draw(canvas, &mut self.fitted),
+                (Picture::Frame(frame), Recorded::Heat) => {
+                    let black = Frame { rgb: vec![0; frame.rgb.len()], ..**frame };
                     self.overlay.draw(&black, map, &Look { opacity: 1.0, ..look }, None, left);
                     self.fit.draw(left, &mut self.fitted);
                 }
-                (None, Recorded::SideBySide) => {
-                    self.overlay.draw(&frame, None, &clear, None, left);
-                    self.overlay.draw(&frame, map, &look, None, right);
+                (Picture::Frame(frame), Recorded::SideBySide) => {
+                    self.overlay.draw(frame, None, &clear, None, left);
+                    self.overlay.draw(frame, map, &look, None, right);
                     self.fit.beside(left, right, &mut self.fitted);
                 }
-                (None, Recorded::Raw | Recorded::Overlay) => {
-                    self.overlay.draw(&frame, None, &clear, None, left);
+                (Picture::Frame(frame), Recorded::Raw | Recorded::Overlay) => {
+                    self.overlay.draw(frame, None, &clear, None, left);
                     self.fit.draw(left, &mut self.fitted);
                 }
             }
@@ -307,7 +319,9 @@ impl Worker {
             progress.elapsed = self.before.0 + recording.duration();
             progress.frames += 1;
         }
-        self.shared.pool().extend(canvas);
+        if let Picture::View(canvas, _) = picture {
+            self.shared.pool().push(canvas);
+        }
         Ok(())
     }
 
@@ -324,7 +338,7 @@ impl Worker {
     }
 }
 
-fn open(plan: &Plan, path: &std::path::Path, canvas: (usize, usize), frame: &Frame) -> Result<Recording> {
+fn open(plan: &Plan, path: &std::path::Path, canvas: (usize, usize), frame: (usize, usize)) -> Result<Recording> {
     let across = if plan.view == Recorded::SideBySide { 2 } else { 1 };
     let whole = (canvas.0 * across, canvas.1);
     let (width, height) = fit::size(whole, plan.encoding.size, encoder::SMALLEST, encoder::LARGEST);
