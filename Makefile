@@ -68,14 +68,14 @@ cross-armv7: ## the same for 32-bit ones
 	@sh cross/host-packages.sh cross
 	cross/build.sh armv7
 
-test-arm: ## both, run under an emulator and compared with PyTorch
+test-arm: test-deps $(REFERENCE_READY) ## both, run under an emulator and compared with PyTorch and ONNX Runtime
 	@sh cross/host-packages.sh cross
-	cross/test-arm.sh
+	GRADCAM_TEST_PYTHON=$(GRADCAM_TEST_PYTHON) cross/test-arm.sh
 
 judge: deps $(JUDGE_READY) ## full-size classifiers of torchvision and timm against PyTorch: hours (some: make judge ARGS=resnet18)
 	cargo build --release --locked --example judge
-	$(JUDGE_VENV)/bin/python tests/judge/judge.py $(ARGS)
-	$(JUDGE_VENV)/bin/python tests/judge/summary.py target/judge.jsonl
+	$(JUDGE_VENV)/bin/python -B tests/judge/judge.py $(ARGS)
+	$(JUDGE_VENV)/bin/python -B tests/judge/summary.py target/judge.jsonl
 
 test-recording: test-deps ## recordings that are killed, on full, vanishing and slow disks, and for ten minutes
 	@sh cross/host-packages.sh recording

@@ -9,8 +9,9 @@
 #   vectors   which vector instructions were reached, and in whose functions: our NEON kernels on aarch64, tract's on armv7
 #   bench     `gradcam bench` runs, with the engine and the kernels that are meant for the processor
 #   kernels   every kernel equals its scalar twin, and the fused engine the plain interpreter on random programs
-#   models    aarch64: the default model and the zoo against PyTorch, and the fused engine against tract
+#   models    aarch64: the default model and the zoo against PyTorch, and the fused engine against tract and ONNX Runtime
 #
+# Needs GRADCAM_TEST_PYTHON, as all reference tests do (`make test-arm` sees to it).
 # A cold build takes about 25 minutes of one core for each target. The tests of a target may take GRADCAM_ARM_SECONDS
 # (2400); what does not fit is named, and fails. A target that this machine has no emulator or compiler for is skipped.
 set -euo pipefail

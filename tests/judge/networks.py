@@ -103,6 +103,8 @@ def named(path, name, count):
     shapes = {v.name: [side.dim_value for side in v.type.tensor_type.shape.dim] for v in model.graph.value_info}
     wires = [node.output[0] for node in model.graph.node if node.op_type in TARGETS]
     wires = [wire for wire in wires if len(shapes.get(wire, [])) == 4 and min(shapes[wire][2:]) > 1]
+    # An explainable model has a head already.
+    wires = [wire for wire in wires if not wire.startswith("gradient_head/")]
     later = np.arange(int(len(wires) * LATER), len(wires))
     chosen = np.random.default_rng(sum(map(ord, name))).choice(later, min(count, len(later)), replace=False)
     return [wires[at] for at in sorted(chosen)]
