@@ -77,6 +77,17 @@ fn grouped_convolutions_are_left_to_tract() {
     assert_eq!(compared_at_y(builder, 12 * 49).others[0].reason, "grouped convolution of 6 groups");
 }
 
+/// A channel of its own would take a whole vector for each cell: sixteen times the memory.
+#[test]
+fn large_maps_of_few_channels_are_left_to_tract() {
+    let builder = conv(start(), ["features", "c"], [1, 6, 1, 1], &[])
+        .node("Concat", &["c"; 64], "tall", &[("axis", Int(2))])
+        .node("Concat", &["tall"; 220], "wide", &[("axis", Int(3))])
+        .node("GlobalAveragePool", &["wide"], "mean", &[])
+        .node("Add", &["features", "mean"], "y", &[]);
+    assert_eq!(compared(builder, "y", 486).reason("node_mean"), "large maps of few channels");
+}
+
 #[test]
 fn constants_of_other_shapes_are_left_to_tract() {
     for (shape, numbers) in [(&[9, 9][..], 81), (&[6, 9, 9], 486), (&[9], 9)] {

@@ -32,6 +32,12 @@ pub(super) type Outcome<T> = Result<T, String>;
 const MAX_CHANNELS: usize = 1 << 16;
 /// The same for weights that many nodes share: the numbers in all steps, beyond twice those in the model.
 const SPARE_NUMBERS: usize = 1 << 23;
+/// Channels are filled up to whole vectors, of which this many are the longest, and all maps of a program together may grow
+/// by so many numbers: a hostile file can ask for maps of one channel and millions of cells.
+const LANES: usize = 16;
+const MAX_FILLING: usize = 1 << 24;
+/// Rows of all maps of a program together: each may become a call of a kernel.
+const MAX_ROWS: usize = 1 << 18;
 
 pub(super) struct Lowering<'m> {
     model: &'m TypedModel,
@@ -48,6 +54,9 @@ pub(super) struct Lowering<'m> {
     repeats: HashMap<OutletId, (OutletId, usize, usize)>,
     /// How many more numbers steps may hold.
     budget: usize,
+    /// Numbers with which maps are filled up.
+    filling: usize,
+    rows: usize,
 }
 
 impl<'m> Lowering<'m> {
@@ -63,6 +72,8 @@ impl<'m> Lowering<'m> {
             conditions: HashMap::new(),
             repeats: HashMap::new(),
             budget,
+            filling: 0,
+            rows: 0,
         }
     }
 
@@ -113,6 +124,12 @@ impl<'m> Lowering<'m> {
         if made.cells() * made.channels != shape.iter().product::<usize>() {
             return Err(format!("its result of shape {shape:?} is none of maps {made:?}"));
         }
+        if self.filling > MAX_FILLING {
+            return Err("large maps of few channels".into());
+        }
+        if self.rows > MAX_ROWS {
+            return Err("maps of too many rows in all".into());
+        }
         self.values.insert(OutletId::new(node.id, 0), value);
         Ok(())
     }
@@ -150,6 +167,9 @@ impl<'m> Lowering<'m> {
     }
 
     fn new_value(&mut self, shape: Shape) -> Value {
+        let filling = shape.channels.next_multiple_of(LANES) - shape.channels;
+        self.filling = self.filling.saturating_add(filling.saturating_mul(shape.cells()));
+        self.rows = self.rows.saturating_add(shape.height);
         self.program.values.push(shape);
         self.program.values.len() - 1
     }
