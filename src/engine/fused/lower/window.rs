@@ -143,8 +143,8 @@ impl Lowering<'_> {
     }
 }
 
-/// Where a convolution or pooling looks.
-fn window(spec: &PoolSpec, from: Shape, to: Shape) -> Outcome<Window> {
+/// Kernel, stride and dilation of a window over maps that lie as ours do.
+fn sides(spec: &PoolSpec, from: Shape) -> Outcome<[[usize; 2]; 3]> {
     let [height, width] = *spec.kernel_shape else {
         return Err(format!("a window over {} axes", spec.kernel_shape.len()));
     };
@@ -152,51 +152,47 @@ fn window(spec: &PoolSpec, from: Shape, to: Shape) -> Outcome<Window> {
     let [Some(stride), Some(dilation)] = pairs else {
         return Err("a window whose strides are not one for each axis".into());
     };
-    let some = [[height, width], stride, dilation].concat().iter().all(|number| *number > 0);
-    if spec.data_format != DataFormat::NCHW || spec.input_channels != from.channels || !some {
+    let sides = [[height, width], stride, dilation];
+    if spec.data_format != DataFormat::NCHW || spec.input_channels != from.channels || sides.concat().contains(&0) {
         return Err("a window over maps in another order".into());
     }
+    Ok(sides)
+}
+
+/// Where a convolution or pooling looks.
+fn window(spec: &PoolSpec, from: Shape, to: Shape) -> Outcome<Window> {
+    let [kernel, stride, dilation] = sides(spec, from)?;
     let padding = spec.computed_padding(&[from.height, from.width]);
     if padding.iter().map(|axis| axis.convoluted).ne([to.height, to.width]) {
         return Err("a window that does not give its result's shape".into());
     }
     let before = [padding[0].pad_before, padding[1].pad_before];
-    within_reach(Window { kernel: [height, width], stride, dilation, before }, to)
+    within_reach(Window { kernel, stride, dilation, before }, to)
 }
 
 /// Where the derivative of a convolution looks, and how far apart the cells are that it looks at.
 fn mirrored(op: &Deconv, from: Shape, to: Shape) -> Outcome<(Window, [usize; 2])> {
     let spec = &op.pool_spec;
-    let [height, width] = *spec.kernel_shape else {
-        return Err(format!("a window over {} axes", spec.kernel_shape.len()));
-    };
-    let pairs = [spec.strides(), spec.dilations()].map(|pair| <[usize; 2]>::try_from(pair.as_ref()).ok());
-    let [Some(stride), Some(dilation)] = pairs else {
-        return Err("a window whose strides are not one for each axis".into());
-    };
-    let some = [[height, width], stride, dilation].concat().iter().all(|number| *number > 0);
-    if spec.data_format != DataFormat::NCHW || spec.input_channels != from.channels || !some {
-        return Err("a window over maps in another order".into());
-    }
+    let [kernel, stride, dilation] = sides(spec, from)?;
     let extent = [from.height, from.width];
-    let padding = spec.padding.compute_for_deconv(&extent, &spec.kernel_shape, &dilation, &stride, &op.adjustments);
+    let padding = spec.padding.compute_for_deconv(&extent, &kernel, &dilation, &stride, &op.adjustments);
     let padding = padding.map_err(|error| error.to_string())?;
     if padding.iter().map(|axis| axis.deconvoluted).ne([to.height, to.width]) {
         return Err("a window that does not give its result's shape".into());
     }
     let mut before = [0; 2];
     for axis in 0..2 {
-        let reach = (spec.kernel_shape[axis] - 1).checked_mul(dilation[axis]);
+        let reach = (kernel[axis] - 1).checked_mul(dilation[axis]);
         let reach = reach.and_then(|reach| reach.checked_sub(padding[axis].pad_before));
         before[axis] = reach.ok_or("more padding than the window covers")?;
         // What lies behind the last window is nothing to spread.
         let spread = (extent[axis] - 1).checked_mul(stride[axis]);
-        let read = [to.height, to.width][axis] + (spec.kernel_shape[axis] - 1) * dilation[axis];
+        let read = [to.height, to.width][axis] + (kernel[axis] - 1) * dilation[axis];
         if spread.is_none_or(|spread| spread >= read) {
             return Err("more padding than the window covers".into());
         }
     }
-    Ok((within_reach(Window { kernel: [height, width], stride: [1, 1], dilation, before }, to)?, stride))
+    Ok((within_reach(Window { kernel, stride: [1, 1], dilation, before }, to)?, stride))
 }
 
 /// Places that a window covers can be counted.
