@@ -25,7 +25,7 @@ const ORDER: [&str; 15] = [
 const KNOWN_IN: [(&str, &[&str]); 11] = [
     ("tract_onnx::pb", &["onnx"]),
     ("tract_onnx::prelude", &["engine", "model"]),
-    ("nokhwa", &["source/camera.rs"]),
+    ("nokhwa", &["source/camera"]),
     ("minifb", &["sink/window.rs"]),
     ("openh264", &["sink/record/encoder.rs"]),
     ("prost", &["onnx"]),
