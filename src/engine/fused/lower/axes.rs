@@ -16,7 +16,7 @@ impl Lowering<'_> {
         let AxisOp::Move(from, to) = *op else { return self.value(input) };
         let sides = super::concrete(self.model.outlet_fact(input).map_err(|error| error.to_string())?)?;
         if let (3, CHANNELS, [1, height, width, channels]) = (from, to, sides.as_slice())
-            && let Some(value) = self.from_channels_last(input, &[1, *channels, *height, *width])?
+            && let Some(value) = self.turned_back(input, &[1, *channels, *height, *width])?
         {
             return Ok(value);
         }
@@ -32,7 +32,7 @@ impl Lowering<'_> {
     }
 
     /// The maps of a tensor that is channels last: one that a node made of maps, or one from outside.
-    fn from_channels_last(&mut self, outlet: OutletId, sides: &[usize]) -> Outcome<Option<Value>> {
+    fn turned_back(&mut self, outlet: OutletId, sides: &[usize]) -> Outcome<Option<Value>> {
         if self.channels_last.contains(&outlet) {
             return Ok(self.known(outlet));
         }
