@@ -290,7 +290,7 @@ fn maps_that_are_handed_over_channels_last() {
     // There and back.
     all_fused(conv(made().node("Transpose", &["t"], "d", &first), ["d", "y"], [4, 5, 1, 1], &[]), 4 * 81);
     // To an operator that is left to tract, and from it.
-    let outside = || made().node("Tanh", &["t"], "outside", &[]).node("Transpose", &["outside"], "d", &first);
+    let outside = || made().node("Neg", &["t"], "outside", &[]).node("Transpose", &["outside"], "d", &first);
     let fusion = compared_at_y(conv(outside(), ["d", "y"], [4, 5, 1, 1], &[]), 4 * 81);
     assert_eq!((fusion.regions, left(&fusion)), (2, vec!["node_outside".to_owned()]));
     // The same maps in both orders.
@@ -299,7 +299,7 @@ fn maps_that_are_handed_over_channels_last() {
     assert_eq!((fusion.regions, left(&fusion)), (2, vec!["node_outside".to_owned()]));
     // One tensor as maps of 5 channels and, channels last, as 5 rows of 9 cells.
     let both = conv(start(), ["features", "c"], [5, 6, 3, 3], &[pads([1; 4])])
-        .node("Tanh", &["c"], "outside", &[])
+        .node("Neg", &["c"], "outside", &[])
         .node("Transpose", &["outside"], "d", &first);
     let both = conv(conv(both, ["outside", "e"], [4, 5, 1, 1], &[]), ["d", "f"], [4, 9, 1, 1], &[]);
     let both = both.node("GlobalAveragePool", &["e"], "g", &[]).node("GlobalAveragePool", &["f"], "h", &[]);
