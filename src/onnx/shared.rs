@@ -39,6 +39,7 @@ const CHEAP: [&str; 29] = [
     "Where",
 ];
 
+/// Those whose truth values tell which of two numbers is the larger, or whether they are equal.
 const COMPARING: [&str; 5] = ["Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"];
 
 /// The most elements of all saved wires: a file may ask for many large maps, of which a classifier needs few at a time.

@@ -306,6 +306,10 @@ fn maps_that_are_handed_over_channels_last() {
     let parts = compared(both.node("Add", &["g", "h"], "y", &[]), "features", 4);
     let fusion = parts.of("tail");
     assert_eq!((fusion.regions, left(fusion)), (2, vec!["node_outside".to_owned()]));
+    // Another shape of what comes in is made inside.
+    let rows = start().with_integers("rows", &[1, 9, 9, 6]).node("Reshape", &["features", "rows"], "t", &[]);
+    let rows = conv(rows.node("Transpose", &["t"], "d", &first), ["d", "y"], [4, 6, 3, 3], &[pads([1; 4])]);
+    assert_eq!(compared(rows, "features", 4 * 81).reason("node_d"), "axes of the picture in another order");
     // What others than a transposition make of it is left to tract.
     let rows = made().with_integers("row", &[1, 5 * 81]).node("Reshape", &["t", "row"], "y", &[]);
     assert_eq!(compared(rows, "features", 5 * 81).reason("node_y"), "it reads maps that are channels last");

@@ -36,9 +36,12 @@ impl Lowering<'_> {
         if self.channels_last.contains(&outlet) {
             return Ok(self.known(outlet));
         }
-        let outside = self.known(outlet).is_none_or(|value| self.program.inputs.contains(&value));
+        let outside = self.known(outlet).is_none() || self.sources.contains(&outlet);
+        if !outside || self.constants.get(outlet).is_some() {
+            return Ok(None);
+        }
         let maps = super::maps_of(sides)?;
-        if !outside || maps.cells() == 1 || self.constants.get(outlet).is_some() {
+        if maps.cells() == 1 {
             return Ok(None);
         }
         if let Some(value) = self.channels_last_inputs.get(&outlet) {
