@@ -9,7 +9,6 @@ mod film;
 mod export;
 mod inspect;
 mod live;
-mod memory;
 mod model;
 mod record;
 mod replay;

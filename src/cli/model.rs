@@ -1,11 +1,11 @@
 //! The options that name a model, and loading it.
 
-use super::memory::Loading;
 use super::{cores, say};
 use crate::cam::null;
 use crate::engine::{Backend, Engine};
 use crate::error::{Error, Result};
 use crate::logbook::ModelFacts;
+use crate::memory::Loading;
 use crate::model::metadata::{ColourOrder, Preprocessing, Resize, Wish};
 use crate::model::{DEFAULT_MODEL, DEFAULT_MODEL_NAME, Info, Model, Options, labels};
 use crate::pipeline::explainer::Explainer;

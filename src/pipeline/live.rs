@@ -3,6 +3,7 @@
 use super::explainer::{AtLayer, Explainer, Times};
 use super::latest::{Latest, Next};
 use super::pace::Pace;
+use super::pool::Pool;
 use super::stats::{Rate, Stage, Stages, Stats};
 use crate::cam::methods::Method;
 use crate::cam::{HeatMap, Ranked};
@@ -228,24 +229,9 @@ fn capture(mut source: Box<dyn Source>, shared: &Shared) -> Result<()> {
                 capture.last_broken = broken.to_string();
             }
         }
-        pool.give_back(frame);
+        pool.keep(frame);
     }
     Ok(())
-}
-
-/// Frames whose memory is used again once nobody holds them.
-#[derive(Default)]
-struct Pool(Vec<Arc<Frame>>);
-
-impl Pool {
-    fn take(&mut self) -> Arc<Frame> {
-        let free = self.0.iter().position(|frame| Arc::strong_count(frame) == 1);
-        free.map(|at| self.0.swap_remove(at)).unwrap_or_default()
-    }
-
-    fn give_back(&mut self, frame: Arc<Frame>) {
-        self.0.push(frame);
-    }
 }
 
 /// Explains the newest frame, or the frozen one whenever the controls change, and then with a drop test.
