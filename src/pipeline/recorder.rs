@@ -21,7 +21,8 @@ const WAITING_BYTES: usize = 48 << 20;
 const WAITING: (usize, usize) = (4, 40);
 /// Maps that wait for a picture; where more come, the recorder has stalled.
 const WAITING_MAPS: usize = 64;
-/// Without pictures for this long, what waits for its fragment is written.
+/// Without pictures for this long, what waits for its fragment is written; not where the pictures themselves wait for who
+/// hands them over, so that a film is the same however long it takes.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// How recordings are to be.
@@ -81,6 +82,7 @@ struct Moment {
     look: Look,
     /// Maps that are shown from now on.
     explained: Vec<Explained>,
+    waits: bool,
 }
 
 /// What is recorded of it. No more than that waits: where a card pauses, it adds up.
@@ -128,6 +130,7 @@ impl Recorder {
             progress: Arc::clone(&progress),
             recording: None,
             before: (Duration::ZERO, 0),
+            waits: false,
             shown: None,
             overlay: Overlay::new(),
             canvases: Default::default(),
@@ -163,7 +166,7 @@ impl Recorder {
             Picture::Frame(Arc::clone(frame))
         };
         let explained = std::mem::take(&mut self.explained);
-        let moment = Moment { time, picture, look: *look, explained };
+        let moment = Moment { time, picture, look: *look, explained, waits: wait };
         let refused = match wait {
             true => sender.send(moment).err().map(|error| error.0),
             false => match sender.try_send(moment) {
@@ -227,6 +230,8 @@ struct Worker {
     recording: Option<Recording>,
     /// Video and dropped pictures before the present file.
     before: (Duration, u64),
+    /// Whether pictures come when there is time for them, rather than at the time at which they were seen.
+    waits: bool,
     /// The map that is shown.
     shown: Option<Explained>,
     overlay: Overlay,
@@ -240,6 +245,7 @@ impl Worker {
         let outcome = loop {
             let step = match moments.recv_timeout(IDLE) {
                 Ok(moment) => self.moment(moment),
+                Err(RecvTimeoutError::Timeout) if self.waits => Ok(()),
                 Err(RecvTimeoutError::Timeout) => self.recording.as_mut().map_or(Ok(()), Recording::flush),
                 Err(RecvTimeoutError::Disconnected) => break self.finish(),
             };
@@ -257,7 +263,8 @@ impl Worker {
     }
 
     fn moment(&mut self, moment: Moment) -> Result<()> {
-        let Moment { time, picture, look, mut explained } = moment;
+        let Moment { time, picture, look, mut explained, waits } = moment;
+        self.waits = waits;
         let full = |recording: &Recording| self.plan.segment.is_some_and(|segment| recording.duration() >= segment);
         if self.recording.as_ref().is_some_and(full) {
             self.finish()?;
