@@ -133,13 +133,14 @@ pub fn run(
     let (sender, explained) = sync_channel(WAITING);
     std::thread::scope(|scope| {
         let shared = &shared;
-        let capturing =
-            Builder::new().name("capture".to_owned()).spawn_scoped(scope, move || capture(source, shared))?;
+        let capturing = Builder::new().name("capture".to_owned()).spawn_scoped(scope, move || capture(source, shared));
+        let capturing = capturing.map_err(|error| Error::device("capture", error))?;
         let inferring = Builder::new()
             .name("inference".to_owned())
             .spawn_scoped(scope, move || infer(explainer, sender, shared))
-            .inspect_err(|_| {
+            .map_err(|error| {
                 shared.shutdown.request();
+                Error::device("inference", error)
             })?;
         let _however_the_view_ends = AtEnd(|| {
             shared.shutdown.request();

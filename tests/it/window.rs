@@ -43,7 +43,9 @@ fn the_keys_do_what_the_help_says() {
     let window = display.window("gradcam");
     let look = || display.screenshot(&window);
     let until = |is_so: &dyn Fn(&Value) -> bool| wait_for(|| Some(get(address, "/status.json").json()).filter(is_so));
-    let is_hot = |status: &Value| status["gate"].as_f64().is_some_and(|gate| gate > 0.99);
+    // The best class is explained, not one that was best before (it gives way when another is clearly ahead).
+    let is_best = |status: &Value| status["target"]["class"] == status["top"][0]["class"];
+    let is_hot = |status: &Value| status["gate"].as_f64().is_some_and(|gate| gate > 0.99) && is_best(status);
 
     // It lives: the picture moves.
     let first = look();
