@@ -131,7 +131,7 @@ impl Stream {
     /// What it complained of, in one line.
     pub fn complaint(&self) -> Option<String> {
         let (first, last) = lock(&self.about).complaints.clone()?;
-        Some(if first == last { first } else { format!("{first}; {last}") })
+        Some(if first.contains(&last) { first } else { format!("{first}; {last}") })
     }
 }
 
