@@ -53,6 +53,13 @@ export class Board {
     return response.json();
   }
 
+  /** Asks for a change, as another client does. */
+  async control(change) {
+    const headers = { "Content-Type": "application/json" };
+    const response = await fetch(new URL("control", this.url), { method: "POST", headers, body: JSON.stringify(change) });
+    if (!response.ok) throw new Error(`control: ${response.status} ${await response.text()}`);
+  }
+
   /** A number of its metrics. */
   async metric(name) {
     const text = await (await fetch(new URL("metrics", this.url))).text();
