@@ -118,7 +118,7 @@ mod tests {
     fn need_that_comes_and_goes_makes_no_pictures() {
         let mut pool = Pool::default();
         // A look sees four needed now, and three for as long as it takes until the next.
-        let need = |number: usize| if number / (2 * LOOK) % 2 == 0 { 3 } else { 2 };
+        let need = |number: usize| if (number / (2 * LOOK)).is_multiple_of(2) { 3 } else { 2 };
         assert_eq!(pass(&mut pool, 4 * LOOK, need), 4);
         assert_eq!(pass(&mut pool, 20 * LOOK, need), 0);
     }

@@ -85,6 +85,9 @@ impl Stream {
         command.args(["-i", &address, "-map", "0:v:0", "-vf", FILTERS]);
         command.args(if old { ["-vsync", "0"] } else { ["-fps_mode", "passthrough"] });
         command.args(["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]);
+        // A terminal interrupts its whole group: ffmpeg would end before its pictures are read, as if it had failed.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.map_err(|error| match error.kind() {
             ErrorKind::NotFound => Error::device(

@@ -300,6 +300,27 @@ fn whoever_stops_reading_ends_a_film_that_is_whole_and_has_no_sound_beyond_its_p
     assert_eq!(complaints(&out), "");
 }
 
+#[cfg(unix)]
+#[test]
+fn an_interrupt_by_a_terminal_is_no_failure_of_the_video() {
+    use std::os::unix::process::CommandExt;
+    let folder = Folder::new();
+    let (pipe, out) = (path(&folder, "clip.mkv"), path(&folder, "out.mp4"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("it is there").success());
+    for arguments in [&["live", "--headless", "--json", "--source", &pipe][..], &["explain", &pipe, "-o", &out]] {
+        let child = command(arguments).process_group(0).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let child = child.expect("the program starts");
+        // Opened as soon as ffmpeg reads from it.
+        let _pictures = std::fs::File::options().write(true).open(&pipe).expect("it is there");
+        // SAFETY: kill takes numbers only, and the child has not been waited for, so its group is its own.
+        unsafe { libc::kill(-(child.id() as i32), libc::SIGINT) };
+        let run = Run::of(child.wait_with_output().expect("it ends"));
+        run.succeeds();
+        assert_eq!(run.stderr, "");
+    }
+    assert_eq!(folder.files(), ["clip.mkv"]);
+}
+
 #[test]
 fn a_network_camera_that_never_comes_is_told_of_without_what_lets_one_into_it() {
     // Nobody listens where somebody did.
