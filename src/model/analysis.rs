@@ -3,7 +3,7 @@
 use super::{forms, spatial};
 use crate::error::{Error, Result, guarded};
 use crate::onnx::graph::{Fact, Facts};
-use crate::onnx::{ElementType, Graph, MAX_ELEMENTS, MAX_RANK, Node, Tensor, to_proto};
+use crate::onnx::{ElementType, Graph, MAX_ELEMENTS, MAX_RANK, Node, Tensor, sized, to_proto};
 use std::collections::{BTreeSet, HashMap};
 use tract_onnx::prelude::{Tensor as Value, *};
 use tract_onnx::tract_hir::infer::{Factoid, InferenceModel};
@@ -38,6 +38,8 @@ pub fn fold(graph: &mut Graph) -> Result<Facts> {
         .collect();
     graph.initializers.extend(computed);
     graph.drop_unused_initializers();
+    // Once more, now that what was computed (a border, say) is known.
+    forms::check(graph, &facts)?;
     Ok(facts)
 }
 
@@ -149,6 +151,11 @@ fn infer_shapes(graph: &Graph, model: &mut InferenceModel) -> TractResult<()> {
             let sides = |at: usize| inputs.get(at)?.shape.concretize();
             let shape = |at| sides(at)?.iter().map(|side| side.to_usize().ok()).collect();
             spatial::fits(node, shape).map_err(|reason| format_err!("{} {reason}", place()))?;
+            // With all values there, the engine computes the result at once.
+            let value = |at: usize| inputs.get(at)?.value.concretize();
+            let integers = |at| tensor(value(at)?.cast_to::<i64>().ok()?.as_ref())?.to_i64();
+            let constant = |at| Some(value(at)?.shape().to_vec());
+            sized(graph, node, integers, constant).map_err(|reason| format_err!(reason))?;
         }
         let found = node.op.infer(inputs.iter().collect(), outputs.iter().collect(), tvec!());
         let (found_inputs, found_outputs, _) = found.map_err(|error| error.context(place()))?;

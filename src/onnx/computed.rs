@@ -1,7 +1,7 @@
 //! What a graph computes from constants alone: an engine does so while it only looks for shapes.
 
 use super::graph::{Attribute, Graph, Node};
-use super::hostile::declared_size;
+use super::hostile::{declared_sides, size};
 use super::{MAX_ELEMENTS, MAX_RANK};
 use std::collections::HashMap;
 
@@ -62,6 +62,10 @@ const BROADCAST: [&str; 16] = [
 /// The most elements of a tensor that is computed from constants, and of all of them together.
 const MAX_COMPUTED: usize = 1 << 25;
 
+/// The most elements of a tensor of constants whose size is computed too: a list of borders or axes, or a value for each
+/// cell of a map.
+const MAX_SIZED: usize = 1 << 12;
+
 /// How large a tensor that is computed from constants gets: its elements at most, and its shape where that is known.
 struct Computed {
     elements: usize,
@@ -102,9 +106,14 @@ pub(super) fn check(graph: &Graph) -> Result<(), String> {
                 _ => Computed::at_most(node.attributes.values().map(constant_size).sum()),
             },
             (_, None) => continue,
-            ("ConstantOfShape" | "Expand", Some(inputs)) => match declared_size(graph, node)? {
-                Some(elements) => Computed::at_most(elements.max(inputs.first().map_or(0, |input| input.elements))),
-                None => return refuse("has a size that is computed; export with constants folded"),
+            ("ConstantOfShape" | "Expand", Some(inputs)) => match declared_sides(graph, node) {
+                Some(sides) if node.op == "ConstantOfShape" => Computed::at_most(expanded(&[], &sides)),
+                Some(sides) => Computed::at_most(match inputs.first() {
+                    Some(Computed { shape: Some(shape), .. }) => expanded(shape, &sides),
+                    first => expanded(&[], &sides).saturating_mul(first.map_or(1, |input| input.elements)),
+                }),
+                // [`sized`] holds it to that.
+                None => Computed::at_most(MAX_SIZED),
             },
             ("Concat", Some(inputs)) => Computed::at_most(inputs.iter().map(|input| input.elements).sum()),
             (op, Some(inputs)) if SAME_SHAPE.contains(&op) => match inputs.first() {
@@ -134,6 +143,44 @@ pub(super) fn check(graph: &Graph) -> Result<(), String> {
         sizes.extend(node.outputs.iter().map(|wire| (wire.as_str(), Computed { elements, shape: shape.clone() })));
     }
     Ok(())
+}
+
+/// Refuses a node that makes a tensor of constants to a computed size, where it is larger than [`check`] took it for.
+/// `integers` tells the value of an input that has one by now, and `shape` its shape.
+pub(crate) fn sized(
+    graph: &Graph,
+    node: &Node,
+    integers: impl Fn(usize) -> Option<Vec<i64>>,
+    shape: impl Fn(usize) -> Option<Vec<usize>>,
+) -> Result<(), String> {
+    if declared_sides(graph, node).is_some() {
+        return Ok(());
+    }
+    let (sides, shape) = match node.op.as_str() {
+        "ConstantOfShape" => (integers(0), Some(Vec::new())),
+        "Expand" => (integers(1), shape(0)),
+        _ => return Ok(()),
+    };
+    let (Some(sides), Some(shape)) = (sides, shape) else { return Ok(()) };
+    size(node, &sides)?;
+    match expanded(&shape, &sides) {
+        elements if elements > MAX_SIZED => Err(format!(
+            "node `{}`: operator {} on constants makes {elements} elements, a number that is computed; at most \
+             {MAX_SIZED} are supported; export with constants folded",
+            node.label(),
+            node.op
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The elements of a tensor of `shape` that is repeated to `sides`.
+fn expanded(shape: &[usize], sides: &[i64]) -> usize {
+    (1..=shape.len().max(sides.len())).fold(1, |elements, from_last| {
+        let own = shape.len().checked_sub(from_last).map_or(1, |axis| shape[axis]);
+        let side = sides.len().checked_sub(from_last).map_or(1, |axis| sides[axis]);
+        elements.saturating_mul(own.max(usize::try_from(side).unwrap_or(1)).max(1))
+    })
 }
 
 /// The shape after a reduction that keeps its axes, or a Reshape.

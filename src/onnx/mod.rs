@@ -15,6 +15,7 @@ pub mod cost;
 pub mod cut;
 pub mod write;
 
+pub(crate) use computed::sized;
 pub use cut::{Parts, cut};
 pub use graph::{Attribute, ElementType, Fact, Facts, Graph, Node, Port, Tensor};
 pub use hostile::OPERATORS;

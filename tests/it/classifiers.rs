@@ -250,6 +250,71 @@ fn shape_arithmetic_across_the_layer_is_folded() {
     as_the_plain_one(&builder.bytes(2), &Options::default());
 }
 
+/// A border as PyTorch's TorchScript exporter writes it: the widths that a layer was given, `size` zeros behind them for the
+/// other axes, and the pairs turned round.
+fn with_border_of_computed_size(builder: Builder, given: &str, size: &str) -> Builder {
+    builder
+        .with_integers("pairs", &[-1, 2])
+        .with_integers("front", &[0])
+        .with_integers("last", &[-1])
+        .with_integers("beyond_first", &[i64::MIN + 1])
+        .node("ConstantOfShape", &[size], "zeros", &[("value", Attribute::Tensor(Tensor::i64(&[0])))])
+        .node("Concat", &[given, "zeros"], "all", &[("axis", Int(0))])
+        .node("Reshape", &["all", "pairs"], "paired", &[])
+        .node("Slice", &["paired", "last", "beyond_first", "front", "last"], "turned", &[])
+        .node("Transpose", &["turned"], "sides", &[("perm", Ints(vec![1, 0]))])
+        .node("Reshape", &["sides", "last"], "flat_sides", &[])
+        .node("Cast", &["flat_sides"], "pads", &[("to", Int(7))])
+        .node("Pad", &["warm", "pads"], "wide", &[])
+}
+
+#[test]
+fn a_border_of_computed_size_is_folded() {
+    // Left 1, right 0, above 2, below 3 make 9×5 cells of 4×4. A window of as many ones sums them, and the sum is 16 times
+    // the mean of the plain one.
+    let summed = |builder: Builder| {
+        builder
+            .with("w", &[3, 2], &[1.0, -2.0, 0.5, 4.0, -1.0, 3.0].map(|weight| weight / 16.0))
+            .with("ones", &[3, 1, 9, 5], &[1.0; 135])
+            .node("Conv", &["wide", "ones"], "sum", &[("group", Int(3))])
+            .node("Flatten", &["sum"], "flat", &[])
+            .node("MatMul", &["flat", "w"], "scores", &[])
+    };
+    let start = || Builder::new(13, 4, 3).node("Relu", &["features"], "warm", &[]);
+    let constant = start()
+        .with_integers("given", &[1, 0, 2, 3])
+        .with_integers("both_ends", &[8])
+        .with_integers("given_sides", &[4])
+        .node("Sub", &["both_ends", "given_sides"], "size", &[]);
+    // The same from the picture's shape: half of 4, less 1, and so on; the list's length from its own shape.
+    let of_shape = start()
+        .node("Shape", &["image"], "picture_sides", &[])
+        .with_integers("third", &[2])
+        .with_integers("two", &[2])
+        .with_integers("one", &[1])
+        .with_integers("both_ends", &[8])
+        .node("Gather", &["picture_sides", "third"], "four", &[])
+        .node("Div", &["four", "two"], "half", &[])
+        .node("Sub", &["half", "one"], "left", &[])
+        .node("Sub", &["left", "one"], "right", &[])
+        .node("Sub", &["four", "one"], "below", &[])
+        .node("Concat", &["left", "right", "half", "below"], "given", &[("axis", Int(0))])
+        .node("Shape", &["given"], "given_sides", &[])
+        .node("Sub", &["both_ends", "given_sides"], "size", &[]);
+    for builder in [constant, of_shape] {
+        let bytes = summed(with_border_of_computed_size(builder, "given", "size")).bytes(2);
+        let model = load(&bytes, &Options { layer: Some("warm".to_owned()), ..Options::default() });
+        let pads = model.graph.nodes.iter().find(|node| node.op == "Pad").expect("it is there");
+        let widths = model.graph.constant(&pads.inputs[1]).and_then(Tensor::to_i64);
+        assert_eq!(widths.as_deref(), Some([0, 0, 2, 1, 0, 0, 3, 0].as_slice()));
+        let (scores, gradients) = explained(&model, &picture(4));
+        let (plain_scores, plain_gradients) = explained(&load(&plain(13).bytes(2), &Options::default()), &picture(4));
+        let close = |one: f32, other: f32| (one - other).abs() < 1e-5;
+        assert!(scores.iter().zip(&plain_scores).all(|(one, other)| close(*one, *other)), "{scores:?}");
+        assert!(gradients.iter().zip(&plain_gradients).all(|(one, other)| close(*one, *other)), "{gradients}");
+    }
+}
+
 #[test]
 fn the_picture_itself_may_go_around_the_layer() {
     // scores = mean(relu(f)) · W + mean of the picture's planes · V.
