@@ -22,6 +22,7 @@ pub const OPERATORS: &[&str] = &[
     "Conv",
     "ConvTranspose",
     "Cos",
+    "CumSum",
     "DepthToSpace",
     "DequantizeLinear",
     "Div",

@@ -15,7 +15,7 @@ pub mod cost;
 pub mod cut;
 pub mod write;
 
-pub(crate) use computed::sized;
+pub(crate) use computed::{size_was_found, sized};
 pub use cut::{Parts, cut};
 pub use graph::{Attribute, ElementType, Fact, Facts, Graph, Node, Port, Tensor};
 pub use hostile::OPERATORS;

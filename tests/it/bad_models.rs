@@ -221,6 +221,9 @@ fn small_files_that_take_all_memory_while_shapes_are_looked_for() {
     let shape = sound().node("Shape", &["image"], "picture", &[]).with_integers("thousand", &[1000]);
     let shape = shape.node("Mul", &["picture", "thousand"], "sides", &[]);
     computed(shape, "ConstantOfShape", &["sides"], &["[1000, 3000, 4000, 4000]", "more than"]);
+    // A row of 2^13, taken as often.
+    let rows = sound().with("row", &[1, 1 << 13], &side).with_integers("zeros", &[0; 1 << 13]);
+    says(&with(rows.node("Gather", &["row", "zeros"], "more", &[])), &["node_more", "Gather", "too much"]);
     // A row and a column of 2^13, the one repeated along the other.
     let grown = sound().with("column", &[1 << 13, 1], &side).with_integers("sides", &[1, 1 << 13]);
     says(&with(grown.node("Expand", &["column", "sides"], "more", &[])), &["node_more", "Expand", "too much"]);

@@ -62,6 +62,14 @@ pub fn graphs() -> Vec<(&'static str, Graph)> {
             let given = start().node("Shape", &["image"], "given", &[]).with_integers("size", &[4]);
             with(bordered(given), "Identity", &["wide"], &[])
         }),
+        ("weights that are normalised", normalised(1)),
+        ("weights that are normalised again and again", normalised(300)),
+        ("CumSum of constants", {
+            let steps = start().with_integers("steps", &[1, 2, 3, 4, 5, 6, 7, 8]);
+            let axis = Attribute::Tensor(Tensor { shape: Vec::new(), ..Tensor::i64(&[0]) });
+            let steps = steps.node("Constant", &[], "axis", &[("value", axis)]);
+            with(steps, "CumSum", &["steps", "axis"], &[("reverse", Int(1))])
+        }),
         ("Pad of features", with(borders(T), "Pad", &["warm", "borders"], &[])),
         ("Pad beyond numbers", with(borders(i64::MAX), "Pad", &["warm", "borders"], &[])),
         ("Pad cuts all off", with(borders(-T), "Pad", &["warm", "borders"], &[])),
@@ -137,6 +145,18 @@ pub fn graphs() -> Vec<(&'static str, Graph)> {
     graphs.extend(chains());
     graphs.extend(miswired());
     graphs
+}
+
+/// Weights that as many batch norms in training form have normalised.
+fn normalised(times: usize) -> Graph {
+    let mut builder = start().with("normal0", &[1, 3, 4], &[0.5; 12]).with("three", &[3], &[1.0; 3]);
+    builder.graph.opset = 15;
+    for step in 0..times {
+        let (from, to) = (format!("normal{step}"), format!("normal{}", step + 1));
+        let inputs = [from.as_str(), "three", "three", "three", "three"];
+        builder = builder.node("BatchNormalization", &inputs, &to, &[("training_mode", Int(1))]);
+    }
+    with(builder, "Identity", &[&format!("normal{times}")], &[])
 }
 
 /// `wide`: a border of the widths `given` and of zeros at `size` other sides, as TorchScript's exporter writes it.
