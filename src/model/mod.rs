@@ -11,6 +11,7 @@ pub mod metadata;
 mod picture;
 pub mod scores;
 mod spatial;
+mod weights;
 
 use crate::autodiff;
 use crate::error::{Error, Result};

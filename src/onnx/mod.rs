@@ -16,6 +16,7 @@ pub mod cut;
 pub mod shared;
 pub mod write;
 
+pub(crate) use computed::{size_was_found, sized};
 pub use cut::{Parts, cut};
 pub use graph::{Attribute, ElementType, Fact, Facts, Graph, Node, Port, Tensor};
 pub use hostile::OPERATORS;

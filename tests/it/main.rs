@@ -8,6 +8,7 @@ mod classifiers;
 mod cli_errors;
 mod cli_explain;
 mod cli_live;
+mod computed;
 mod decode_mjpeg;
 mod decode_raw;
 mod discrimination;
