@@ -1,10 +1,10 @@
 //! What every wire carries, found by the inference engine's own analysis, and what of it does not depend on the picture.
 
-use super::{forms, spatial};
+use super::{forms, spatial, weights};
 use crate::error::{Error, Result, guarded};
 use crate::onnx::graph::{Fact, Facts};
-use crate::onnx::{ElementType, Graph, MAX_ELEMENTS, MAX_RANK, Node, Tensor, to_proto};
-use std::collections::{BTreeSet, HashMap};
+use crate::onnx::{ElementType, Graph, MAX_ELEMENTS, MAX_RANK, Node, Tensor, size_was_found, sized, to_proto};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use tract_onnx::prelude::{Tensor as Value, *};
 use tract_onnx::tract_hir::infer::{Factoid, InferenceModel};
 use tract_onnx::tract_hir::internal::{DimLike, bail, format_err};
@@ -15,7 +15,10 @@ use tract_onnx::tract_hir::internal::{DimLike, bail, format_err};
 /// # Errors
 /// [`Error::Model`] where the analysis fails or finds a tensor that is too large.
 pub fn fold(graph: &mut Graph) -> Result<Facts> {
-    let (mut facts, values) = analyse(graph)?;
+    let (mut facts, mut values) = analyse(graph)?;
+    if weights::normalise(graph, &values) {
+        (facts, values) = analyse(graph)?;
+    }
     // The engine keeps one of several equal constants, so that some of the names are missing.
     for (name, tensor) in &graph.initializers {
         facts.entry(name.clone()).or_insert_with(|| Fact { kind: tensor.kind, shape: tensor.shape.clone() });
@@ -38,6 +41,8 @@ pub fn fold(graph: &mut Graph) -> Result<Facts> {
         .collect();
     graph.initializers.extend(computed);
     graph.drop_unused_initializers();
+    // Once more, now that what was computed (a border, say) is known.
+    forms::check(graph, &facts)?;
     Ok(facts)
 }
 
@@ -56,10 +61,22 @@ const NORMS: [&str; 2] = ["BatchNormalization", "LayerNormalization"];
 fn analyse(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
     // tract reads past the end of a shape of fewer than two sides, or counts to the end of numbers for an axis that is
     // not there. A norm changes no shape.
+    let read: HashSet<&str> = graph.nodes.iter().flat_map(|node| &node.inputs).map(String::as_str).collect();
+    let wanted = |wire: &String| read.contains(wire.as_str()) || graph.outputs.iter().any(|port| port.name == *wire);
+    for node in graph.nodes.iter().filter(|node| NORMS.contains(&node.op.as_str())) {
+        if let Some(wire) = node.outputs.iter().skip(1).find(|wire| wanted(wire)) {
+            let (op, label) = (&node.op, node.label());
+            let reason = format!(
+                "node `{label}` ({op}) makes `{wire}`, which only its training form has; export the model for inference"
+            );
+            return Err(Error::model(&graph.file, reason));
+        }
+    }
     let mut plain = graph.clone();
     for node in plain.nodes.iter_mut().filter(|node| NORMS.contains(&node.op.as_str())) {
         node.op = "Identity".to_owned();
         node.inputs.truncate(1);
+        node.outputs.truncate(1);
         node.attributes.clear();
     }
     let (facts, mut values) = analyse_plain(&plain)?;
@@ -125,6 +142,9 @@ fn analyse_plain(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
             }
         }
     }
+    for node in &graph.nodes {
+        size_was_found(node, |wire| facts.contains_key(wire)).map_err(|reason| Error::model(&graph.file, reason))?;
+    }
     spatial::check(graph, &facts)?;
     transposed_convolutions(graph, &facts)?;
     Ok((facts, values))
@@ -149,6 +169,11 @@ fn infer_shapes(graph: &Graph, model: &mut InferenceModel) -> TractResult<()> {
             let sides = |at: usize| inputs.get(at)?.shape.concretize();
             let shape = |at| sides(at)?.iter().map(|side| side.to_usize().ok()).collect();
             spatial::fits(node, shape).map_err(|reason| format_err!("{} {reason}", place()))?;
+            // With all values there, the engine computes the result at once.
+            let value = |at: usize| inputs.get(at)?.value.concretize();
+            let integers = |at| tensor(&*value(at)?)?.to_integers();
+            let constant = |at| Some(value(at)?.shape().to_vec());
+            sized(graph, node, integers, constant).map_err(|reason| format_err!(reason))?;
         }
         let found = node.op.infer(inputs.iter().collect(), outputs.iter().collect(), tvec!());
         let (found_inputs, found_outputs, _) = found.map_err(|error| error.context(place()))?;

@@ -1,9 +1,8 @@
 //! Forms of operators that the inference engine computes otherwise than ONNX says, without a word.
 
 use crate::error::{Error, Result};
-use crate::onnx::Graph;
-use crate::onnx::few;
 use crate::onnx::graph::{Attribute, ElementType, Facts, Node};
+use crate::onnx::{Graph, MAX_ELEMENTS, few};
 use std::collections::HashMap;
 
 type Outcome = std::result::Result<(), String>;
@@ -71,8 +70,13 @@ fn types(graph: &Graph, node: &Node, facts: &Facts) -> Outcome {
 /// With a value among the inputs the engine takes any border for a constant one, and a negative width for a huge one.
 fn pad(graph: &Graph, node: &Node) -> Outcome {
     let widths = graph.list(node, "pads").ok().flatten();
-    if widths.is_some_and(|widths| widths.iter().any(|width| *width < 0)) {
+    let widths = widths.unwrap_or_default();
+    if widths.iter().any(|width| *width < 0) {
         return Err("a border of negative width is not supported; export it as Slice".into());
+    }
+    // Sums of computed ones may have gone round.
+    if let Some(width) = widths.iter().find(|width| **width > MAX_ELEMENTS as i64) {
+        return Err(format!("a border of {width} cells is too wide"));
     }
     match node.attributes.get("mode") {
         Some(Attribute::String(mode)) if mode != b"constant" && node.input(2).is_some() => {

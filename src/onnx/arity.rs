@@ -12,7 +12,7 @@ const ARITY: &[(&[&str], i64, Count, Count)] = &[
     (&["Constant"], 9, 0..=0, 1..=1),
     (&["Add", "Div", "Mod", "Mul", "Pow", "Sub"], 9, 2..=2, 1..=1),
     (&["And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Or", "Xor"], 9, 2..=2, 1..=1),
-    (&["Expand", "Gather", "MatMul", "PRelu", "Reshape", "Tile"], 9, 2..=2, 1..=1),
+    (&["CumSum", "Expand", "Gather", "MatMul", "PRelu", "Reshape", "Tile"], 9, 2..=2, 1..=1),
     (&["Where", "GroupNormalization", "InstanceNormalization"], 9, 3..=3, 1..=1),
     (&["Conv", "ConvTranspose", "DequantizeLinear", "QuantizeLinear"], 9, 2..=3, 1..=1),
     (&["Gemm"], 9, 3..=3, 1..=1),

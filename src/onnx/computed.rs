@@ -1,7 +1,7 @@
 //! What a graph computes from constants alone: an engine does so while it only looks for shapes.
 
 use super::graph::{Attribute, Graph, Node};
-use super::hostile::declared_size;
+use super::hostile::{declared_sides, size};
 use super::{MAX_ELEMENTS, MAX_RANK};
 use std::collections::HashMap;
 
@@ -24,8 +24,14 @@ const SAME_SHAPE: &[&str] = &[
     "Tanh",
     "Softplus",
     "Log",
+    "Sin",
+    "Cos",
+    "Erf",
+    "Sign",
+    "Round",
 ];
 const LIKE_FIRST: &[&str] = &[
+    "CumSum",
     "Size",
     "Slice",
     "Squeeze",
@@ -61,6 +67,13 @@ const BROADCAST: [&str; 16] = [
 
 /// The most elements of a tensor that is computed from constants, and of all of them together.
 const MAX_COMPUTED: usize = 1 << 25;
+
+/// The most elements of a tensor of constants whose size is computed too: a list of borders or axes, or a value for each
+/// cell of a map.
+const MAX_SIZED: usize = 1 << 12;
+
+/// Operators that may make one.
+const SIZED: [&str; 2] = ["ConstantOfShape", "Expand"];
 
 /// How large a tensor that is computed from constants gets: its elements at most, and its shape where that is known.
 struct Computed {
@@ -101,11 +114,26 @@ pub(super) fn check(graph: &Graph) -> Result<(), String> {
                 Some(Attribute::Tensor(tensor)) => Computed::of(tensor.shape.clone()),
                 _ => Computed::at_most(node.attributes.values().map(constant_size).sum()),
             },
+            ("CumSum", None) => {
+                let label = node.label();
+                return Err(format!(
+                    "node `{label}` (CumSum) reads what depends on the picture; only constants are supported"
+                ));
+            }
             (_, None) => continue,
-            ("ConstantOfShape" | "Expand", Some(inputs)) => match declared_size(graph, node)? {
-                Some(elements) => Computed::at_most(elements.max(inputs.first().map_or(0, |input| input.elements))),
-                None => return refuse("has a size that is computed; export with constants folded"),
+            ("ConstantOfShape" | "Expand", Some(inputs)) => match declared_sides(graph, node) {
+                Some(sides) if node.op == "ConstantOfShape" => Computed::at_most(expanded(&[], &sides)),
+                Some(sides) => Computed::at_most(match inputs.first() {
+                    Some(Computed { shape: Some(shape), .. }) => expanded(shape, &sides),
+                    first => expanded(&[], &sides).saturating_mul(first.map_or(1, |input| input.elements)),
+                }),
+                // [`sized`] holds it to that.
+                None => Computed::at_most(MAX_SIZED),
             },
+            // Weights in the form of training: what is right is known only where they are normalised.
+            ("BatchNormalization", Some([weights, ..])) if node.int("training_mode") == Some(1) => {
+                Computed { elements: weights.elements, shape: weights.shape.clone() }
+            }
             ("Concat", Some(inputs)) => Computed::at_most(inputs.iter().map(|input| input.elements).sum()),
             (op, Some(inputs)) if SAME_SHAPE.contains(&op) => match inputs.first() {
                 Some(Computed { shape: Some(shape), .. }) => Computed::of(shape.clone()),
@@ -134,6 +162,51 @@ pub(super) fn check(graph: &Graph) -> Result<(), String> {
         sizes.extend(node.outputs.iter().map(|wire| (wire.as_str(), Computed { elements, shape: shape.clone() })));
     }
     Ok(())
+}
+
+/// Refuses a node that makes a tensor of constants to a computed size, where it is larger than [`check`] took it for.
+/// `integers` tells the value of an input that has one by now, where that is integers, and `shape` its shape.
+pub(crate) fn sized(
+    graph: &Graph,
+    node: &Node,
+    integers: impl Fn(usize) -> Option<Vec<i64>>,
+    shape: impl Fn(usize) -> Option<Vec<usize>>,
+) -> Result<(), String> {
+    if !SIZED.contains(&node.op.as_str()) || declared_sides(graph, node).is_some() {
+        return Ok(());
+    }
+    let known = match node.op.as_str() {
+        "Expand" => integers(1).zip(shape(0)),
+        _ => integers(0).map(|sides| (sides, Vec::new())),
+    };
+    let Some((sides, repeated)) = known else { return Ok(()) };
+    size(node, &sides)?;
+    match expanded(&repeated, &sides) {
+        elements if elements > MAX_SIZED => Err(format!(
+            "node `{}`: operator {} on constants makes {elements} elements, a number that is computed; at most \
+             {MAX_SIZED} are supported; export with constants folded",
+            node.label(),
+            node.op
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a node that [`sized`] could not be asked about, because its size was not found.
+pub(crate) fn size_was_found(node: &Node, found: impl Fn(&str) -> bool) -> Result<(), String> {
+    match SIZED.contains(&node.op.as_str()) && !node.outputs.iter().all(|wire| found(wire)) {
+        true => Err(format!("node `{}` ({}) has a size that could not be computed", node.label(), node.op)),
+        false => Ok(()),
+    }
+}
+
+/// The elements of a tensor of `shape` that is repeated to `sides`.
+fn expanded(shape: &[usize], sides: &[i64]) -> usize {
+    (1..=shape.len().max(sides.len())).fold(1, |elements, from_last| {
+        let own = shape.len().checked_sub(from_last).map_or(1, |axis| shape[axis]);
+        let side = sides.len().checked_sub(from_last).map_or(1, |axis| sides[axis]);
+        elements.saturating_mul(own.max(usize::try_from(side).unwrap_or(1)).max(1))
+    })
 }
 
 /// The shape after a reduction that keeps its axes, or a Reshape.
@@ -167,12 +240,14 @@ fn constant_size(value: &Attribute) -> usize {
     }
 }
 
-/// The shape of the broadcast result where those of all inputs are known. `None` for Gather.
+/// The shape of the broadcast result, or of what Gather takes, where those of all inputs are known.
 fn broadcast(node: &Node, inputs: &[&Computed]) -> Option<Vec<usize>> {
-    if node.op == "Gather" {
-        return None;
-    }
     let shapes: Vec<&[usize]> = inputs.iter().map(|input| input.shape.as_deref()).collect::<Option<_>>()?;
+    if node.op == "Gather" {
+        let [from, places] = shapes.as_slice() else { return None };
+        let axis = node.int("axis").unwrap_or(0).rem_euclid(from.len().max(1) as i64) as usize;
+        return Some([from.get(..axis)?, places, from.get(axis + 1..)?].concat());
+    }
     let rank = shapes.iter().map(|shape| shape.len()).max()?;
     let side = |axis: usize| {
         let sides = shapes.iter().filter_map(|shape| (axis + shape.len()).checked_sub(rank).map(|at| shape[at]));

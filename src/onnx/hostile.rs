@@ -1,7 +1,7 @@
 //! Small files that ask for much: an inference engine computes constants and makes lists of a window's size while it
 //! only looks for shapes, before anybody can see how large they are.
 
-use super::graph::{Attribute, Graph, Node, Tensor};
+use super::graph::{Attribute, Graph, Node};
 use super::{MAX_ELEMENTS, MAX_RANK, arity, attributes, computed, windows};
 
 /// What image classifiers are made of. Other operators are not tried: some that tract knows can be made to take all
@@ -22,6 +22,7 @@ pub const OPERATORS: &[&str] = &[
     "Conv",
     "ConvTranspose",
     "Cos",
+    "CumSum",
     "DepthToSpace",
     "DequantizeLinear",
     "Div",
@@ -140,30 +141,36 @@ pub(super) fn check(graph: &Graph) -> Outcome<()> {
     computed::check(graph)
 }
 
+/// The elements of a tensor of the size that a constant says.
+fn declared_size(graph: &Graph, node: &Node) -> Outcome<Option<usize>> {
+    declared_sides(graph, node).map(|sides| size(node, &sides)).transpose()
+}
+
 /// The size that a constant says.
-pub(super) fn declared_size(graph: &Graph, node: &Node) -> Outcome<Option<usize>> {
-    let Some((_, input)) = SIZED_BY_INPUT.iter().find(|(op, _)| *op == node.op) else { return Ok(None) };
-    let Some(shape) = node.input(*input).and_then(|wire| graph.constant(wire)).and_then(Tensor::to_i64) else {
-        return Ok(None);
-    };
-    if shape.len() > MAX_RANK {
+pub(super) fn declared_sides(graph: &Graph, node: &Node) -> Option<Vec<i64>> {
+    let (_, input) = SIZED_BY_INPUT.iter().find(|(op, _)| *op == node.op)?;
+    graph.constant(node.input(*input)?)?.to_i64()
+}
+
+/// The elements of a tensor of the size `sides`, which is what a node was told.
+pub(super) fn size(node: &Node, sides: &[i64]) -> Outcome<usize> {
+    if sides.len() > MAX_RANK {
         let (label, op) = (node.label(), &node.op);
         return Err(format!(
             "node `{label}` ({op}) makes a tensor of {} axes, at most {MAX_RANK} are supported",
-            shape.len()
+            sides.len()
         ));
     }
-    if let Some(side) = shape.iter().find(|side| **side < -1) {
+    if let Some(side) = sides.iter().find(|side| **side < -1) {
         let (label, op) = (node.label(), &node.op);
         return Err(format!("node `{label}` ({op}) makes a tensor with a side of {side}"));
     }
     // −1 and 0 stand for sides that are taken from elsewhere.
-    let sides = shape.iter().filter(|side| **side > 0).map(|side| usize::try_from(*side).unwrap_or(usize::MAX));
-    let elements = product(sides, MAX_ELEMENTS).ok_or_else(|| {
+    let known = sides.iter().filter(|side| **side > 0).map(|side| usize::try_from(*side).unwrap_or(usize::MAX));
+    product(known, MAX_ELEMENTS).ok_or_else(|| {
         let (label, op) = (node.label(), &node.op);
-        format!("node `{label}` ({op}) makes a tensor of shape {shape:?}, more than {MAX_ELEMENTS} elements")
-    })?;
-    Ok(Some(elements))
+        format!("node `{label}` ({op}) makes a tensor of shape {sides:?}, more than {MAX_ELEMENTS} elements")
+    })
 }
 
 /// The border that Pad puts around any wire may be wide, but not so that sides overflow when they are added up.

@@ -205,9 +205,28 @@ fn small_files_that_take_all_memory_while_shapes_are_looked_for() {
     // A window of 2^32 cells.
     let window = sound().node("MaxPool", &["warm"], "more", &[("kernel_shape", ints(&[1 << 31, 2]))]);
     says(&with(window), &["node_more", "kernel_shape"]);
-    // A constant whose size is computed.
-    let sized = sound().with_integers("side", &[1 << 20]).node("Add", &["side", "side"], "sides", &[]);
-    says(&with(sized.node("ConstantOfShape", &["sides"], "more", &[])), &["node_more", "ConstantOfShape"]);
+    // Constants whose size is computed: 2^21 elements, 2^12 times 2^12, 2^8 axes, and a thousand times each side of the
+    // picture. What they are is known as late as shapes are looked for, so the scores must need them.
+    let computed = |builder: Builder, op: &str, inputs: &[&str], words: &[&str]| {
+        let bytes = reaching_the_scores(builder.node(op, inputs, "more", &[]), "more");
+        says(&bytes, &[&["node_more", op], words].concat());
+    };
+    let long = sound().with_integers("side", &[1 << 20]).node("Add", &["side", "side"], "sides", &[]);
+    computed(long, "ConstantOfShape", &["sides"], &["2097152", "computed"]);
+    let tall = sound().with("tall", &[1 << 12, 1], &[1.0; 1 << 12]).with_integers("half", &[1, 1 << 11]);
+    let tall = tall.with_integers("twice", &[1, 2]).node("Mul", &["half", "twice"], "sides", &[]);
+    computed(tall, "Expand", &["tall", "sides"], &["16777216", "computed"]);
+    let axes = sound().with_integers("row", &[1; 1 << 8]).node("Mul", &["row", "row"], "sides", &[]);
+    computed(axes, "ConstantOfShape", &["sides"], &["256 axes"]);
+    let shape = sound().node("Shape", &["image"], "picture", &[]).with_integers("thousand", &[1000]);
+    let shape = shape.node("Mul", &["picture", "thousand"], "sides", &[]);
+    computed(shape, "ConstantOfShape", &["sides"], &["[1000, 3000, 4000, 4000]", "more than"]);
+    // A row of 2^13, taken as often.
+    let rows = sound().with("row", &[1, 1 << 13], &side).with_integers("zeros", &[0; 1 << 13]);
+    says(&with(rows.node("Gather", &["row", "zeros"], "more", &[])), &["node_more", "Gather", "too much"]);
+    // A row and a column of 2^13, the one repeated along the other.
+    let grown = sound().with("column", &[1 << 13, 1], &side).with_integers("sides", &[1, 1 << 13]);
+    says(&with(grown.node("Expand", &["column", "sides"], "more", &[])), &["node_more", "Expand", "too much"]);
 }
 
 #[test]

@@ -44,6 +44,32 @@ pub fn graphs() -> Vec<(&'static str, Graph)> {
         ("ConstantOfShape", with(vast(), "ConstantOfShape", &["vast"], &[])),
         ("ConstantOfShape, computed", with(computed(), "ConstantOfShape", &["side"], &[])),
         ("ConstantOfShape, from the picture", with(shape_of(), "ConstantOfShape", &["squares"], &[])),
+        ("Expand of a column", {
+            let column = start().with("column", &[1 << 16, 1], &[1.0; 1 << 16]).with_integers("wide", &[1, T]);
+            with(column, "Expand", &["column", "wide"], &[])
+        }),
+        ("Expand of a column, computed", {
+            let column = computed().with("column", &[1 << 16, 1], &[1.0; 1 << 16]).with_integers("one", &[1]);
+            let column = column.node("Concat", &["one", "side"], "wide", &[("axis", Int(0))]);
+            with(column, "Expand", &["column", "wide"], &[])
+        }),
+        ("Pad of a computed size", {
+            let given = start().with_integers("given", &[1, 0, 2, 3]).with_integers("both_ends", &[8]);
+            let given = given.node("Shape", &["given"], "count", &[]).node("Sub", &["both_ends", "count"], "size", &[]);
+            with(bordered(given), "Identity", &["wide"], &[])
+        }),
+        ("Pad from the picture", {
+            let given = start().node("Shape", &["image"], "given", &[]).with_integers("size", &[4]);
+            with(bordered(given), "Identity", &["wide"], &[])
+        }),
+        ("weights that are normalised", normalised(1)),
+        ("weights that are normalised again and again", normalised(300)),
+        ("CumSum of constants", {
+            let steps = start().with_integers("steps", &[1, 2, 3, 4, 5, 6, 7, 8]);
+            let axis = Attribute::Tensor(Tensor { shape: Vec::new(), ..Tensor::i64(&[0]) });
+            let steps = steps.node("Constant", &[], "axis", &[("value", axis)]);
+            with(steps, "CumSum", &["steps", "axis"], &[("reverse", Int(1))])
+        }),
         ("Pad of features", with(borders(T), "Pad", &["warm", "borders"], &[])),
         ("Pad beyond numbers", with(borders(i64::MAX), "Pad", &["warm", "borders"], &[])),
         ("Pad cuts all off", with(borders(-T), "Pad", &["warm", "borders"], &[])),
@@ -119,6 +145,34 @@ pub fn graphs() -> Vec<(&'static str, Graph)> {
     graphs.extend(chains());
     graphs.extend(miswired());
     graphs
+}
+
+/// Weights that as many batch norms in training form have normalised.
+fn normalised(times: usize) -> Graph {
+    let mut builder = start().with("normal0", &[1, 3, 4], &[0.5; 12]).with("three", &[3], &[1.0; 3]);
+    builder.graph.opset = 15;
+    for step in 0..times {
+        let (from, to) = (format!("normal{step}"), format!("normal{}", step + 1));
+        let inputs = [from.as_str(), "three", "three", "three", "three"];
+        builder = builder.node("BatchNormalization", &inputs, &to, &[("training_mode", Int(1))]);
+    }
+    with(builder, "Identity", &[&format!("normal{times}")], &[])
+}
+
+/// `wide`: a border of the widths `given` and of zeros at `size` other sides, as TorchScript's exporter writes it.
+fn bordered(builder: Builder) -> Builder {
+    builder
+        .with_integers("pairs", &[-1, 2])
+        .with_integers("front", &[0])
+        .with_integers("last", &[-1])
+        .with_integers("before", &[i64::MIN + 1])
+        .node("ConstantOfShape", &["size"], "zeros", &[("value", Attribute::Tensor(Tensor::i64(&[0])))])
+        .node("Concat", &["given", "zeros"], "all", &[("axis", Int(0))])
+        .node("Reshape", &["all", "pairs"], "paired", &[])
+        .node("Slice", &["paired", "last", "before", "front", "last"], "turned", &[])
+        .node("Transpose", &["turned"], "sides", &[("perm", Ints(vec![1, 0]))])
+        .node("Reshape", &["sides", "last"], "pads", &[])
+        .node("Pad", &["warm", "pads"], "wide", &[])
 }
 
 /// Nodes in a row, each of which makes more of what it gets.

@@ -201,4 +201,18 @@ fn borders_that_the_engine_takes_for_others_are_refused() {
     assert!(text.contains("Pad") && text.contains("edge") && text.contains("node_wide"), "{text}");
     let text = refusal(padded(&["pads"], &[0, 0, -1, 0, 0, 0, 0, 0], &[]), 2);
     assert!(text.contains("Pad") && text.contains("negative"), "{text}");
+    // Computed widths: 0 − 1, and two of 2^63 − 1, whose sum with 3 cells goes round to 1.
+    let mut computed = padded(&["pads"], &[0, 0, 1, 0, 0, 0, 0, 0], &[]).node("Neg", &["pads"], "less", &[]);
+    computed.graph.nodes.rotate_right(1);
+    computed.graph.nodes[1].inputs[1] = "less".to_owned();
+    let text = refusal(computed, 2);
+    assert!(text.contains("Pad") && text.contains("negative"), "{text}");
+    let most = i64::MAX - 1;
+    let mut computed = padded(&["pads"], &[0, 0, most, 0, 0, 0, most, 0], &[])
+        .with_integers("one", &[0, 0, 1, 0, 0, 0, 1, 0])
+        .node("Add", &["pads", "one"], "more", &[]);
+    computed.graph.nodes.rotate_right(1);
+    computed.graph.nodes[1].inputs[1] = "more".to_owned();
+    let text = refusal(computed, 2);
+    assert!(text.contains("Pad") && text.contains("too wide"), "{text}");
 }
