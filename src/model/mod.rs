@@ -89,7 +89,8 @@ impl Info {
     /// [`Error::Input`] says what there is instead.
     pub fn class(&self, name: &str) -> Result<usize> {
         if let Ok(class) = name.parse::<usize>() {
-            let range = || Error::input(name, format!("the classes are 0 to {}", self.classes() - 1));
+            let range =
+                || Error::input(format!("class `{name}`"), format!("the classes are 0 to {}", self.classes() - 1));
             return (class < self.classes()).then_some(class).ok_or_else(range);
         }
         let wanted = name.to_lowercase();
@@ -102,7 +103,7 @@ impl Info {
             let more = if classes.len() > some.len() { " and more" } else { "" };
             some.join(", ") + more
         };
-        let refuse = |reason: String| Err(Error::input(name, reason));
+        let refuse = |reason: String| Err(Error::input(format!("class `{name}`"), reason));
         let exact = chosen(&|label| label == wanted);
         let starting = chosen(&|label| !wanted.is_empty() && label.starts_with(&wanted));
         // `cat` is no catamaran where there are cats.
@@ -159,6 +160,7 @@ impl Model {
             (None, Some(_)) => layers::named(&graph, ACTIVATIONS, &scores, &facts).map_err(refuse)?,
             (None, None) => layers::automatic(&graph, &scores, classes, &facts).map_err(refuse)?,
         };
+        let layer_named = Some(layer.wire.clone());
         name_activations(&mut graph, &layer.wire, &mut facts);
         // Renaming may have moved the scores out of the way.
         let scores = graph.outputs[0].name.clone();
@@ -210,8 +212,8 @@ impl Model {
             },
             ending,
             widened,
-            // They belong to the stored head's layer.
-            null_levels: metadata.null_levels.filter(|_| options.layer.is_none()),
+            // They belong to the stored head's layer, by whatever name that is asked for.
+            null_levels: metadata.null_levels.filter(|_| options.layer.is_none() || metadata.layer == layer_named),
             licence: metadata.licence,
             head_depends_on_picture: parts.head_depends_on_picture(),
             layer,

@@ -229,6 +229,21 @@ fn another_layer_of_an_explainable_file_gets_its_own_head() {
     assert!(relative_l2(&inner, &expected) < 1e-6);
 }
 
+/// They take 72 forward passes to measure.
+#[test]
+fn the_stored_layer_keeps_its_null_levels_by_whatever_name_it_is_asked_for() {
+    let levels = |layer: Option<&str>| {
+        let options = Options { layer: layer.map(str::to_owned), ..Options::default() };
+        Model::load("default.onnx", DEFAULT_MODEL, &options).expect("there is such a layer").info.null_levels
+    };
+    let stored = levels(None);
+    assert!(stored.is_some());
+    for name in ["stride32", "head/conv/relu6"] {
+        assert_eq!(levels(Some(name)), stored, "{name}");
+    }
+    assert_eq!(levels(Some("stride16")), None);
+}
+
 #[test]
 fn a_head_that_reads_only_what_goes_around_the_layer() {
     // scores = mean(warm · gate) × 4 classes of ones, where the gate is made beside the layer `warm`. On a picture of
