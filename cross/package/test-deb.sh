@@ -21,7 +21,9 @@ if ! arch-test "$arch" > /dev/null; then
     armhf) emulator=qemu-arm ;;
     *) echo "test-deb: no emulator for $arch is known" >&2; exit 1 ;;
   esac
-  cat "/usr/lib/binfmt.d/$emulator.conf" > /proc/sys/fs/binfmt_misc/register
+  register=/proc/sys/fs/binfmt_misc/register
+  [ -e "$register" ] || mount -t binfmt_misc binfmt_misc "${register%/*}"
+  cat "/usr/lib/binfmt.d/$emulator.conf" > "$register"
 fi
 base=${GRADCAM_BARE_DEBIAN:-target/debian/bare-$arch.tar}
 if [ ! -e "$base" ]; then
