@@ -130,8 +130,8 @@ pub(super) fn check(graph: &Graph) -> Result<(), String> {
                 // [`sized`] holds it to that.
                 None => Computed::at_most(MAX_SIZED),
             },
-            // Weights in the form of training: what is right is known only where they are normalised.
-            ("BatchNormalization", Some([weights, ..])) if node.int("training_mode") == Some(1) => {
+            // Weights that are normalised. Other norms are not tried.
+            ("BatchNormalization", Some([weights, ..])) => {
                 Computed { elements: weights.elements, shape: weights.shape.clone() }
             }
             ("Concat", Some(inputs)) => Computed::at_most(inputs.iter().map(|input| input.elements).sum()),
