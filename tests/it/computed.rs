@@ -234,6 +234,38 @@ fn a_table_that_is_gathered_from_constants() {
 }
 
 #[test]
+fn a_mask_that_is_made_of_a_table() {
+    // Row r of 2^7 holds r in each column. What differs from its transposed is masked: −64 is left on the diagonal, and the
+    // mean is −0.5. A product of all elements of the inputs would be 2^42.
+    let side = 1 << 7;
+    let rows: Vec<i64> = (0..side * side + side).map(|at| at / side).collect();
+    let level = |value: f32| Attribute::Tensor(Tensor::f32(&[1], &[value]));
+    let builder = Builder::new(13, 4, 3)
+        .with_integers("numbers", &rows)
+        .with_integers("square", &[side + 1, side])
+        .with_integers("front", &[0])
+        .with_integers("end", &[side])
+        .node("Reshape", &["numbers", "square"], "long", &[])
+        .node("Slice", &["long", "front", "end", "front"], "table", &[])
+        .node("Transpose", &["table"], "turned", &[])
+        .node("Unsqueeze", &["table", "front"], "one_table", &[])
+        .node("Sub", &["one_table", "turned"], "apart", &[])
+        .with_integers("none", &[0])
+        .node("Equal", &["apart", "none"], "alike", &[])
+        .node("Constant", &[], "inside", &[("value", level(-64.0))])
+        .node("Constant", &[], "outside", &[("value", level(0.0))])
+        .node("Where", &["alike", "inside", "outside"], "mask", &[])
+        .node("ReduceMean", &["mask"], "level", &[("keepdims", Int(0))])
+        .node("Add", &["features", "level"], "lifted", &[]);
+    let model = load(&pooled(builder, "lifted"), "features");
+    let scores = |maps: &Array3<f32>| {
+        let means: Vec<f32> = maps.outer_iter().map(|map| mean(map) - 0.5).collect();
+        (0..2).map(|class| (0..3).map(|map| WEIGHTS[map * 2 + class] * means[map]).sum()).collect()
+    };
+    as_worked_out(&model, scores, |class, map| WEIGHTS[map * 2 + class] / 16.0);
+}
+
+#[test]
 fn positions_that_are_counted_in_the_file() {
     let counted = |attributes: &[(&str, Attribute)]| {
         Builder::new(13, 4, 3)
@@ -242,7 +274,11 @@ fn positions_that_are_counted_in_the_file() {
             .node("CumSum", &["steps", "axis"], "sums", attributes)
             .node("Cast", &["sums"], "places", &[("to", Int(1))])
             .node("Sin", &["places"], "waves", &[])
-            .node("Add", &["features", "waves"], "placed", &[])
+            .with_integers("row", &[1, 1, 1, 4])
+            .node("Reshape", &["waves", "row"], "row_of_waves", &[])
+            .with("project", &[3, 1, 1, 1], &[1.0, 2.0, 3.0])
+            .node("Conv", &["row_of_waves", "project"], "projected", &[])
+            .node("Add", &["features", "projected"], "placed", &[])
     };
     let [exclusive, reverse] = ["exclusive", "reverse"].map(|name| (name, Int(1)));
     for (attributes, sums) in [
@@ -254,7 +290,9 @@ fn positions_that_are_counted_in_the_file() {
         let model = load(&pooled(counted(&attributes), "placed"), "features");
         let wave = sums.iter().map(|sum| (*sum as f32).sin()).sum::<f32>() / 4.0;
         let scores = |maps: &Array3<f32>| {
-            let means: Vec<f32> = maps.outer_iter().map(|map| mean(map) + wave).collect();
+            let factors = [1.0, 2.0, 3.0];
+            let means: Vec<f32> =
+                maps.outer_iter().zip(factors).map(|(map, factor)| mean(map) + factor * wave).collect();
             (0..2).map(|class| (0..3).map(|map| WEIGHTS[map * 2 + class] * means[map]).sum()).collect()
         };
         as_worked_out(&model, scores, |class, map| WEIGHTS[map * 2 + class] / 16.0);
