@@ -12,11 +12,13 @@
 //!  pipeline (threads, slots, statistics) and cli: the only places that use everything
 //! ```
 
-// For all: what goes wrong, what time it is, whether to stop, who watches over it, a picture with its time.
+// For all: what goes wrong, what time it is, whether to stop, who watches over it, what memory is kept, a picture with its
+// time.
 pub mod error;
 pub mod clock;
 pub mod shutdown;
 pub mod service;
+pub mod memory;
 pub mod frame;
 
 // Foundations.

@@ -41,11 +41,11 @@ pub struct Bench {
     /// Time each operator of the network, too, in runs of their own on one thread
     #[arg(long)]
     profile: bool,
-    #[command(flatten)]
-    model: ModelArgs,
     /// As JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten, next_help_heading = "Model")]
+    model: ModelArgs,
 }
 
 /// All frames go through all stages one after another, on one thread.

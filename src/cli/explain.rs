@@ -22,6 +22,9 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Instant;
 
+/// A part of the list of options.
+const VIDEO: &str = "Video";
+
 #[derive(Args, Debug)]
 pub struct Explain {
     /// Pictures, or folders of pictures; or one video (- is Y4M on standard input)
@@ -30,10 +33,6 @@ pub struct Explain {
     /// Folder for the results, which is made where it does not exist; for a video an .mp4 file
     #[arg(short, long, value_name = "DIR")]
     pub(super) output: PathBuf,
-    #[command(flatten)]
-    pub(super) model: ModelArgs,
-    #[command(flatten)]
-    pub(super) view: ViewArgs,
     /// Try the map: how far the score falls when the hot cells are greyed, against as many cells at random (nine more
     /// forward passes for each picture)
     #[arg(long)]
@@ -41,17 +40,22 @@ pub struct Explain {
     /// Also print the results to standard output, one JSON object a line
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten, next_help_heading = "Model")]
+    pub(super) model: ModelArgs,
+    #[command(flatten, next_help_heading = "View")]
+    pub(super) view: ViewArgs,
     /// Of a video's frames, explain each Nth; those between show the last map
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(help_heading = VIDEO)]
     pub(super) every: u64,
     /// Full heat of a video: following (the map's maximum, slowly) or fixed (one value for the whole video, which is
     /// read twice)
-    #[arg(long, value_name = "RULE", default_value = "following", value_parser = parse_scale)]
+    #[arg(long, value_name = "RULE", default_value = "following", value_parser = parse_scale, help_heading = VIDEO)]
     pub(super) video_scale: Scale,
     /// Video without classes and scale
-    #[arg(long)]
+    #[arg(long, help_heading = VIDEO)]
     pub(super) plain: bool,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = VIDEO)]
     pub(super) encoding: EncodingArgs,
 }
 
@@ -79,6 +83,13 @@ impl Explain {
         };
         let (pictures, mut failed) = self.pictures();
         work.inputs = pictures.iter().filter_map(|path| path.canonicalize().ok()).collect();
+        if self.output.exists() && !self.output.is_dir() {
+            return Err(Error::output(
+                &self.output,
+                "is no folder; results of pictures go into one, those of a video into an .mp4 file",
+            )
+            .into());
+        }
         std::fs::create_dir_all(&self.output)
             .map_err(|error| Error::output(&self.output, format!("cannot be made: {error}")))?;
 
@@ -150,6 +161,13 @@ fn unsigned(method: AnyMethod) -> String {
     format!("values below 0 do not speak against the class in {} maps", method.about().title)
 }
 
+/// Whether what is no picture is likely to be meant as a video.
+fn is_video(path: &Path) -> bool {
+    const ENDINGS: [&str; 9] = ["mp4", "mkv", "mov", "avi", "webm", "m4v", "gif", "ts", "y4m"];
+    let ending = path.extension().unwrap_or_default();
+    path == Path::new("-") || ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known))
+}
+
 /// What is used for one picture after another.
 struct Work<'a> {
     explainer: Explainer,
@@ -167,7 +185,12 @@ struct Work<'a> {
 impl Work<'_> {
     fn picture(&mut self, path: &Path) -> Result<Report> {
         let start = Instant::now();
-        let mut frame = image::load(path)?;
+        let mut frame = image::load(path).map_err(|error| match error {
+            Error::Input { name, reason } if is_video(path) => {
+                Error::input(name, format!("{reason}; a video is explained into another: -o OUT.mp4"))
+            }
+            error => error,
+        })?;
         decode::turn(&mut frame, self.arguments.view.rotate, &mut self.spare);
         let mut times = TimesReport::default();
         times.add(Stage::Decode, start.elapsed());

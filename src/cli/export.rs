@@ -31,14 +31,14 @@ pub struct Export {
     /// Where to write the explainable model
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    #[command(flatten)]
-    options: OptionArgs,
     /// Licence of the weights, stored in the file
     #[arg(long, value_name = "TEXT")]
     licence: Option<String>,
     /// Report as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten, next_help_heading = "Model")]
+    options: OptionArgs,
 }
 
 /// What was exported.
@@ -73,6 +73,8 @@ struct Head {
 
 impl Export {
     pub fn run(self) -> anyhow::Result<u8> {
+        // Said before anything is measured.
+        drop(files::temporary(&self.output)?);
         let classifier = read(&self.classifier)?;
         let model = self.options.model(&self.classifier.display().to_string(), &classifier)?;
         let (ending, layer) = (model.info.ending, model.info.layer.clone());

@@ -2,7 +2,7 @@
 
 use super::explain::Explain;
 use super::model::explainer;
-use super::{INTERRUPTED, PARTLY, SUCCESS, say};
+use super::{INTERRUPTED, PARTLY, STANDARD_OUTPUT, SUCCESS, say};
 use crate::cam::methods::AnyMethod;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -18,9 +18,10 @@ use crate::source::ffmpeg::{About, add_sound};
 use crate::source::video::{Pace, Video};
 use crate::source::{Source, SourceSpec};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::process;
+use std::time::Duration;
 
 /// How the scale of a film comes about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,8 +105,16 @@ impl Explain {
             let Some(drawn) = drawn.filter(|_| self.json) else { return Ok(()) };
             let times = TimesReport::from_named(&drawn.times_ms);
             let report = Report::new(&named, &info, &drawn.map, self.view.heat_share, times).of_frame(&drawn.map);
-            let text = serde_json::to_string(&report).map_err(|error| Error::output(Path::new("-"), error))?;
-            writeln!(std::io::stdout().lock(), "{text}").map_err(|error| Error::output(Path::new("-"), error))
+            let refused = |error: &dyn std::fmt::Display| Error::output(Path::new(STANDARD_OUTPUT), error);
+            let text = serde_json::to_string(&report).map_err(|error| refused(&error))?;
+            match writeln!(std::io::stdout().lock(), "{text}") {
+                // Whoever read has seen enough; the film is closed like any other.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                    shutdown.request();
+                    Ok(())
+                }
+                written => written.map_err(|error| refused(&error)),
+            }
         };
         let maps = Explained { explainer, method, look, every: self.every };
 
@@ -117,7 +126,7 @@ impl Explain {
                         Error::input("--video-scale", "fixed reads the video twice, which a pipe cannot be").into()
                     );
                 }
-                let folder = tempfile::tempdir()?;
+                let folder = tempfile::tempdir().map_err(|error| Error::output(&std::env::temp_dir(), error))?;
                 let kept = folder.path().join("first.mp4");
                 let first = Plan { destination: Destination::File(kept.clone()), ..plan.clone() };
                 let fixed = explain_only(video, maps, &first, &kept, tell)?;
@@ -131,7 +140,8 @@ impl Explain {
                 draw(Film { video, maps, turn, part: None, mirrored: false, hud }, &plan, "drawing", |_| Ok(()))?
             }
         };
-        self.sound(input, &about, &done);
+        let part = broken.is_some() || shutdown.requested();
+        self.sound(input, &about, &done, part.then_some(done.duration));
         if let Some(reason) = broken {
             say(&format!("gradcam: {named}: breaks off after {} frames ({reason})", done.frames));
             return Ok(PARTLY);
@@ -139,9 +149,9 @@ impl Explain {
         Ok(SUCCESS)
     }
 
-    /// Copies the sound, where there is some. Without it the film is whole too.
-    fn sound(&self, input: &Path, about: &About, done: &Done) {
-        if !about.sound {
+    /// Copies the sound, where there is some, up to `end` if that is given. Without it the film is whole too.
+    fn sound(&self, input: &Path, about: &About, done: &Done, end: Option<Duration>) {
+        if !about.sound || done.frames == 0 {
             return;
         }
         let folder = self.output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -149,7 +159,7 @@ impl Explain {
             tempfile::Builder::new().prefix(".gradcam-").tempdir_in(folder).map_err(|error| error.to_string());
         let outcome = outcome.and_then(|folder| {
             let with_sound = folder.path().join("film.mp4");
-            add_sound(&self.output, input, done.start, &with_sound)?;
+            add_sound(&self.output, input, done.start, end, &with_sound)?;
             sounded::settle(&self.output, &with_sound).map_err(|error| error.to_string())?;
             std::fs::rename(with_sound, &self.output).map_err(|error| error.to_string())
         });

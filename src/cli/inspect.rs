@@ -23,11 +23,11 @@ use std::path::PathBuf;
 pub struct Inspect {
     /// ONNX classifier [default: EfficientNet-Lite0, built in]
     classifier: Option<PathBuf>,
-    #[command(flatten)]
-    options: OptionArgs,
     /// As JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten, next_help_heading = "Model")]
+    options: OptionArgs,
 }
 
 #[derive(Serialize)]

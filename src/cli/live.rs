@@ -1,5 +1,6 @@
 //! `gradcam live`: a source, explained while it runs.
 
+use super::lost::Lost;
 use super::model::{ModelArgs, explainer};
 use super::record::RecordArgs;
 #[cfg(feature = "serve")]
@@ -24,84 +25,88 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Parts of the list of options.
+const SOURCE: &str = "Source";
+const VIEW: &str = "View";
+const SNAPSHOTS: &str = "Snapshots";
 /// How often a run without window and JSON says that it lives.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 #[derive(Args, Debug)]
 pub struct Live {
-    /// Camera (0, /dev/video0), picture, folder of pictures, video, rtsp:// or http:// address,
-    /// standard input (-, as Y4M), demo, demo:mjpeg, demo:yuyv
-    /// [default: the first camera, or the demo where there is none]
-    #[arg(short, long, value_name = "SOURCE", verbatim_doc_comment)]
+    /// Without a window
+    #[arg(long)]
+    headless: bool,
+    /// Print one JSON object for each explained frame
+    #[arg(long, requires = "headless")]
+    json: bool,
+    /// End after N explained frames
+    #[arg(long, value_name = "N", requires = "headless", value_parser = clap::value_parser!(u64).range(1..))]
+    frames: Option<u64>,
+    /// Print the times of the stages at the end
+    #[arg(long)]
+    stats: bool,
+    /// Camera (0, /dev/video0), picture, folder of pictures, video, rtsp:// or http:// address, standard input (-, as
+    /// Y4M), demo, demo:mjpeg, demo:yuyv [default: the first camera, or the demo where there is none]
+    #[arg(short, long, value_name = "SOURCE", help_heading = SOURCE)]
     source: Option<String>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Model")]
     model: ModelArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = VIEW)]
     view: ViewArgs,
     /// Size asked of the camera
-    #[arg(long, value_name = "WxH", value_parser = super::parse_size)]
+    #[arg(long, value_name = "WxH", value_parser = super::parse_size, help_heading = SOURCE)]
     size: Option<(u32, u32)>,
     /// Pixel format asked of the camera: mjpeg, yuyv, nv12, grey
-    #[arg(long, value_name = "NAME", value_parser = parse_format)]
+    #[arg(long, value_name = "NAME", value_parser = parse_format, help_heading = SOURCE)]
     format: Option<PixelFormat>,
     /// Frames per second asked of the camera
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = SOURCE)]
     fps: Option<u32>,
     /// Set a control of the camera, such as gain=40 or auto_exposure=manual_mode; may be given several
     /// times, and is done in this order (`gradcam devices --controls` lists names and values)
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, value_name = "NAME=VALUE", help_heading = SOURCE)]
     control: Vec<ControlRequest>,
     /// Frames per second that are decoded and shown, at most
-    #[arg(long, value_name = "N", value_parser = super::record::parse_fps)]
+    #[arg(long, value_name = "N", value_parser = super::record::parse_fps, help_heading = SOURCE)]
     max_fps: Option<f32>,
     /// Frames per second that are explained, at most
-    #[arg(long, value_name = "N", value_parser = super::record::parse_fps)]
+    #[arg(long, value_name = "N", value_parser = super::record::parse_fps, help_heading = SOURCE)]
     max_inference_fps: Option<f32>,
     /// Play a video at its own pace; with `false`, explain each of its frames as fast as that goes, and show
     /// each map on its own frame (--sync)
     #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true")]
-    #[arg(action = clap::ArgAction::Set)]
+    #[arg(action = clap::ArgAction::Set, help_heading = SOURCE)]
     realtime: bool,
     /// Begin a video anew at its end
-    #[arg(long = "loop")]
+    #[arg(long = "loop", help_heading = SOURCE)]
     again: bool,
     /// Opacity of full heat, 0 to 1
     #[arg(long, value_name = "X", default_value_t = Look::default().opacity, value_parser = super::parse_share)]
+    #[arg(help_heading = VIEW)]
     opacity: f32,
     /// Show each map on the very frame it explains
-    #[arg(long)]
+    #[arg(long, help_heading = VIEW)]
     sync: bool,
     /// Folder for snapshots (key s)
-    #[arg(long, value_name = "DIR", default_value = "snapshots")]
+    #[arg(long, value_name = "DIR", default_value = "snapshots", help_heading = SNAPSHOTS)]
     snapshots: PathBuf,
     /// Take a snapshot when this class is seen (number or label; may be given several times)
-    #[arg(long, value_name = "CLASS")]
+    #[arg(long, value_name = "CLASS", help_heading = SNAPSHOTS)]
     snapshot_on: Vec<String>,
     /// With --snapshot-on: the class's probability must be at least this
     #[arg(long, value_name = "X", default_value_t = 0.6, value_parser = super::parse_share)]
-    #[arg(requires = "snapshot_on")]
+    #[arg(requires = "snapshot_on", help_heading = SNAPSHOTS)]
     min_probability: f32,
     /// With --snapshot-on: one snapshot in this time at most
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = super::parse_duration)]
-    #[arg(requires = "snapshot_on")]
+    #[arg(requires = "snapshot_on", help_heading = SNAPSHOTS)]
     every: Duration,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Recording")]
     recording: RecordArgs,
     #[cfg(feature = "serve")]
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Browser")]
     serving: ServeArgs,
-    /// Print the times of the stages at the end
-    #[arg(long)]
-    stats: bool,
-    /// Without a window
-    #[arg(long)]
-    headless: bool,
-    /// End after N explained frames
-    #[arg(long, value_name = "N", requires = "headless", value_parser = clap::value_parser!(u64).range(1..))]
-    frames: Option<u64>,
-    /// Print one JSON object for each explained frame
-    #[arg(long, requires = "headless")]
-    json: bool,
 }
 
 impl Live {
@@ -123,7 +128,7 @@ impl Live {
         let spec = self.source()?;
         let destination = self.recording.destination()?;
         let source = source::open(&spec, &request, clock.clone(), shutdown.clone())?;
-        let named = self.source.clone().unwrap_or_else(|| source.name());
+        let named = self.source.as_deref().map_or_else(|| source.name(), source::shown);
         #[cfg(feature = "serve")]
         let server = self.serving.bind(&destination, &self.snapshots)?;
         let engines = self.model.engines()?;
@@ -221,6 +226,7 @@ impl Live {
         let mut explained = 0;
         let mut network = Rate::default();
         let mut said = view.now();
+        let mut lost = Lost::default();
         while self.frames.is_none_or(|frames| explained < frames) {
             // What was explained before the end is shown too.
             let ended = view.ended();
@@ -233,6 +239,9 @@ impl Live {
             let Some(result) = result else {
                 if ended {
                     break;
+                }
+                if let Some(line) = lost.line(&view.capture(), view.now()) {
+                    say(&line);
                 }
                 continue;
             };

@@ -9,7 +9,7 @@ mod film;
 mod export;
 mod inspect;
 mod live;
-mod memory;
+mod lost;
 mod model;
 mod record;
 mod replay;
@@ -19,7 +19,7 @@ mod view;
 
 use crate::error::Error;
 use crate::pipeline::stats::{Percentiles, Stages};
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -32,10 +32,13 @@ pub const PARTLY: u8 = 1;
 pub const FAILURE: u8 = 2;
 /// What a shell says of a program that SIGINT ended.
 const INTERRUPTED: i32 = 130;
+/// What messages call it.
+const STANDARD_OUTPUT: &str = "standard output";
 
 /// Shows, live, where a neural network looks.
 ///
-/// Without a command: the live view of the first camera, or of the built-in demo where there is none.
+/// Without a command: the live view of the first camera, or of the built-in demo where there is none. All options of
+/// `gradcam live` may be given then.
 #[derive(Parser)]
 #[command(name = "gradcam", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
 struct Cli {
@@ -105,7 +108,10 @@ pub fn command() -> clap::Command {
 
 /// Runs the program on its command line. `start` is when it started.
 pub fn run(start: std::time::Instant) -> ExitCode {
-    let cli = Cli::parse();
+    // The commands are not to be lost among the options of one of them.
+    let usage = "gradcam [OPTIONS]\n       gradcam <COMMAND>";
+    let matches = command().mut_args(|option| option.hide(true)).override_usage(usage).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let outcome = match cli.command.unwrap_or(Command::Live(cli.live)) {
         Command::Live(command) => command.run(start),
         Command::Explain(command) => command.run(),
@@ -134,6 +140,10 @@ fn say(line: &str) {
 /// An error in one line, with what to do next where the error does not say it.
 fn one_line(error: &anyhow::Error) -> String {
     let text = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
+    // All other files are named by the errors of the library.
+    if error.is::<std::io::Error>() || error.is::<serde_json::Error>() {
+        return format!("{STANDARD_OUTPUT}: {text}");
+    }
     match error.downcast_ref::<Error>() {
         Some(Error::UnsupportedOperator { .. }) => {
             format!("{text}; `gradcam inspect` lists all operators without one, and the layers")

@@ -1,11 +1,11 @@
 //! The options that name a model, and loading it.
 
-use super::memory::Loading;
 use super::{cores, say};
 use crate::cam::null;
 use crate::engine::{Backend, Engine};
 use crate::error::{Error, Result};
 use crate::logbook::ModelFacts;
+use crate::memory::Loading;
 use crate::model::metadata::{ColourOrder, Preprocessing, Resize, Wish};
 use crate::model::{DEFAULT_MODEL, DEFAULT_MODEL_NAME, Info, Model, Options, labels};
 use crate::pipeline::explainer::Explainer;
@@ -43,9 +43,9 @@ pub struct OptionArgs {
     /// One label for each class: a text file with one a line, a JSON file, or the word imagenet
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
-    /// How pictures are brought to the network, where the file does not say:
-    /// imagenet, tf, lite, caffe, paddle, raw [default: imagenet]
-    #[arg(long, value_name = "NAME", verbatim_doc_comment)]
+    /// How pictures are brought to the network, where the file does not say: imagenet, tf, lite, caffe, paddle, raw
+    /// [default: imagenet]
+    #[arg(long, value_name = "NAME")]
     pub preprocess: Option<String>,
     /// Instead of the preset's: the mean, 0 to 255, for all colours or for red, green and blue
     #[arg(long, value_name = "X[,X,X]", value_parser = parse_mean)]

@@ -44,7 +44,7 @@ pub struct Replay {
     /// Without classes and scale
     #[arg(long)]
     plain: bool,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Video")]
     encoding: EncodingArgs,
 }
 

@@ -27,8 +27,9 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:4912")]
     pub serve: Option<Address>,
     /// The token that browsers need, instead of one that is made; 12 letters or digits at least
-    #[arg(long, value_name = "TOKEN", env = "GRADCAM_SERVE_TOKEN", hide_env_values = true, value_parser = parse_token)]
-    pub serve_token: Option<Token>,
+    // Looked at later: what clap refuses it repeats, and logs are read by others.
+    #[arg(long, value_name = "TOKEN", env = "GRADCAM_SERVE_TOKEN", hide_env_values = true)]
+    pub serve_token: Option<String>,
     /// A name by which browsers call this machine, beside its addresses and its own name; may be given several times
     #[arg(long, value_name = "NAME", requires = "serve")]
     pub serve_name: Vec<String>,
@@ -42,7 +43,7 @@ impl ServeArgs {
     pub fn bind(&self, destination: &Destination, snapshots: &Path) -> Result<Option<Server>> {
         let Some(address) = self.serve else { return Ok(None) };
         let token = match &self.serve_token {
-            Some(token) => Some(token.clone()),
+            Some(token) => Some(Token::given(token)?),
             None if address.is_loopback() => None,
             None => Some(Token::made()?),
         };
@@ -122,8 +123,4 @@ fn about(info: &Info, coinciding: &[Vec<&'static str>], layers: Vec<LayerInfo>) 
         colormaps: Colormap::ALL.map(colormap).into(),
         signed_colours: scale(diverging(), 1),
     }
-}
-
-fn parse_token(text: &str) -> std::result::Result<Token, String> {
-    Token::given(text).map_err(|error| error.to_string())
 }

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::frame::Geometry;
 use crate::kernels::Isa;
 use crate::model::{Info, Model};
-use crate::onnx::{Graph, TARGET};
+use crate::onnx::{Graph, Port, TARGET};
 use crate::preprocess::Input;
 use crate::target::Target;
 pub use fused::{Fusion, Unfused};
@@ -64,8 +64,8 @@ impl std::str::FromStr for Backend {
 pub struct Forward {
     pub geometry: Geometry,
     scores: TValue,
-    /// The activations, then the bypass wires.
-    crossing: TVec<TValue>,
+    /// The activations, the bypass wires, and what the tail makes.
+    wires: TVec<TValue>,
 }
 
 impl Forward {
@@ -77,7 +77,7 @@ impl Forward {
 
     /// Feature maps at the target layer, `[K, h, w]`.
     pub fn activations(&self) -> ArrayView3<'_, f32> {
-        maps(&self.crossing[0])
+        maps(&self.wires[0])
     }
 }
 
@@ -112,10 +112,10 @@ pub struct Engine {
     backbone: Plan,
     tail: Plan,
     head: Plan,
-    /// For each port of tail and head, which of the crossing wires it reads; `None` is the target.
+    /// For each port of tail and head, which of a forward pass's wires it reads; `None` is the target.
     tail_inputs: Vec<Option<usize>>,
     head_inputs: Vec<Option<usize>>,
-    /// The picture goes around the target layer: it is the last of the crossing wires.
+    /// The picture goes around the target layer: it is the last of the bypass wires.
     picture_crosses: bool,
     /// The last picture, whose memory is used again.
     picture: Tensor,
@@ -152,17 +152,28 @@ impl Engine {
     fn with_threads(model: &Model, threads: Threads, backend: Backend) -> Result<Engine> {
         let parts = &model.parts;
         let plan = |graph: &Graph| Plan::new(graph, backend, &threads);
-        let mut head = plan(&parts.head)?;
-        let mut stored_head_error = None;
+        let shared = model.shared.as_ref().map(|shared| match backend {
+            Backend::Fused => shared.channels_last(),
+            Backend::Tract => shared.clone(),
+        });
+        let (tail_graph, head_graph) =
+            shared.as_ref().map_or((&parts.tail, &parts.head), |shared| (&shared.tail, &shared.head));
+        let (mut stored_head_error, mut checked) = (None, None);
         if let Some(stored) = &model.stored_head {
-            let mut stored_plan = plan(stored)?;
-            stored_head_error = Some(verify::same_head(stored, &mut stored_plan, &parts.head, &mut head)?);
+            // The stored head stands alone, and so does what it is compared with: both are rounded alike.
+            let mut alone = plan(&parts.head)?;
+            stored_head_error = Some(verify::same_head(stored, &mut plan(stored)?, &parts.head, &mut alone)?);
+            checked = Some(alone).filter(|_| shared.is_none());
         }
-        let made = parts.backbone.outputs.iter().map(|port| port.name.as_str());
-        let picture = parts.backbone.inputs.iter().map(|port| port.name.as_str());
-        let crossing: Vec<&str> = made.chain(picture).collect();
+        let mut head = checked.map_or_else(|| plan(head_graph), Ok)?;
+        let names = |ports: &[Port]| -> Vec<String> { ports.iter().map(|port| port.name.clone()).collect() };
+        let mut wires = names(&parts.backbone.outputs);
+        let picture = names(&parts.backbone.inputs);
+        let picture_crosses = picture.iter().any(|wire| parts.bypass.contains(wire));
+        wires.extend(picture.into_iter().filter(|_| picture_crosses));
+        wires.extend(names(&tail_graph.outputs));
         let sources = |graph: &Graph| {
-            let source = |wire: &str| match crossing.iter().position(|name| *name == wire) {
+            let source = |wire: &str| match wires.iter().position(|name| *name == wire) {
                 Some(index) => Ok(Some(index)),
                 None if wire == TARGET => Ok(None),
                 None => Err(Error::model(&graph.file, format!("nothing makes the wire `{wire}` of its head"))),
@@ -170,7 +181,7 @@ impl Engine {
             graph.inputs.iter().map(|port| source(&port.name)).collect::<Result<Vec<Option<usize>>>>()
         };
         let properties = Properties::of(model, &mut head)?;
-        let (backbone, tail) = (plan(&parts.backbone)?, plan(&parts.tail)?);
+        let (backbone, tail) = (plan(&parts.backbone)?, plan(tail_graph)?);
         let plans = [("backbone", &backbone), ("tail", &tail), ("head", &head)];
         let fusion = plans.into_iter().filter_map(|(part, plan)| Some((part, plan.fusion.clone()?))).collect();
         Ok(Engine {
@@ -178,15 +189,12 @@ impl Engine {
             stored_head_error,
             properties,
             fusion,
-            tail_inputs: sources(&parts.tail)?,
-            head_inputs: sources(&parts.head)?,
+            tail_inputs: sources(tail_graph)?,
+            head_inputs: sources(head_graph)?,
             backbone,
             tail,
             head,
-            picture_crosses: parts
-                .bypass
-                .iter()
-                .any(|wire| parts.backbone.inputs.iter().any(|port| port.name == *wire)),
+            picture_crosses,
             picture: Tensor::default(),
             kept: None,
         })
@@ -210,15 +218,16 @@ impl Engine {
     /// [`Error::Model`] where tract fails, or the scores are not finite.
     pub fn forward(&mut self, input: &Input) -> Result<Forward> {
         let picture = self.picture(input)?;
-        let mut crossing = self.backbone.run(tvec!(picture.clone()))?;
+        let mut wires = self.backbone.run(tvec!(picture.clone()))?;
         if self.picture_crosses {
-            crossing.push(picture);
+            wires.push(picture);
         } else {
             self.picture = picture.into_tensor();
         }
-        let tail_inputs = self.tail_inputs.iter().flatten().map(|index| crossing[*index].clone()).collect();
-        let scores = self.tail.run(tail_inputs)?.remove(0);
-        let forward = Forward { geometry: input.geometry, scores, crossing };
+        let made = self.tail.run(self.tail_values(&wires))?;
+        let scores = made[0].clone();
+        wires.extend(made);
+        let forward = Forward { geometry: input.geometry, scores, wires };
         if forward.scores().iter().any(|score| !score.is_finite()) {
             return Err(Error::model(&self.info.file, "its scores are not finite numbers for this picture"));
         }
@@ -231,22 +240,25 @@ impl Engine {
     /// # Errors
     /// [`Error::Model`] where tract fails, or the scores are not finite.
     pub fn scores_at(&mut self, forward: &Forward, activations: ArrayView3<f32>) -> Result<Array1<f32>> {
-        let mut crossing = forward.crossing.clone();
-        crossing[0] = Tensor::from(activations.insert_axis(Axis(0)).to_owned()).into_tvalue();
-        let inputs = self.tail_inputs.iter().flatten().map(|index| crossing[*index].clone()).collect();
-        let scores = self.tail.run(inputs)?.remove(0);
-        let scores = Forward { geometry: forward.geometry, scores, crossing }.scores().to_owned();
+        let mut wires = forward.wires.clone();
+        wires[0] = Tensor::from(activations.insert_axis(Axis(0)).to_owned()).into_tvalue();
+        let scores = self.tail.run(self.tail_values(&wires))?.swap_remove(0);
+        let scores = Forward { geometry: forward.geometry, scores, wires }.scores().to_owned();
         match scores.iter().all(|score| score.is_finite()) {
             true => Ok(scores),
             false => Err(Error::model(&self.info.file, "its scores are not finite numbers without one of its maps")),
         }
     }
 
-    fn head_values(&self, crossing: &[TValue], target: Target) -> TVec<TValue> {
+    fn tail_values(&self, wires: &[TValue]) -> TVec<TValue> {
+        self.tail_inputs.iter().flatten().map(|at| wires[*at].clone()).collect()
+    }
+
+    fn head_values(&self, wires: &[TValue], target: Target) -> TVec<TValue> {
         let weights = target.weights(self.info.classes());
         let weights = Tensor::from_shape(&[1, weights.len()], &weights).expect("the shape has as many elements");
         let weights = weights.into_tvalue();
-        let value = |source: &Option<usize>| source.map_or_else(|| weights.clone(), |at| crossing[at].clone());
+        let value = |source: &Option<usize>| source.map_or_else(|| weights.clone(), |at| wires[at].clone());
         self.head_inputs.iter().map(value).collect()
     }
 
@@ -260,7 +272,7 @@ impl Engine {
         {
             return Ok(Evidence { forward, target, gradients: gradients.clone() });
         }
-        let inputs = self.head_values(&forward.crossing, target);
+        let inputs = self.head_values(&forward.wires, target);
         let gradients = self.head.run(inputs)?.remove(0);
         let evidence = Evidence { forward, target, gradients };
         if evidence.gradients().iter().any(|gradient| !gradient.is_finite()) {
@@ -283,14 +295,13 @@ impl Engine {
         }
         let nothing = |value: &TValue| Tensor::zero_dt(value.datum_type(), value.shape()).map(Tensor::into_tvalue);
         let cold: Vec<TValue> = forward
-            .crossing
+            .wires
             .iter()
             .map(nothing)
             .collect::<TractResult<_>>()
             .map_err(|error| Error::model(&self.info.file, format!("the inference engine failed: {error}")))?;
-        let inputs = self.tail_inputs.iter().flatten().map(|index| cold[*index].clone()).collect();
-        let biases =
-            Forward { geometry: forward.geometry, scores: self.tail.run(inputs)?.remove(0), crossing: cold.into() };
+        let scores = self.tail.run(self.tail_values(&cold))?.swap_remove(0);
+        let biases = Forward { geometry: forward.geometry, scores, wires: cold.into() };
         let evidence = self.gradients(forward, target)?;
         let sum: f64 = evidence.gradients().iter().zip(forward.activations()).map(|(g, a)| *g as f64 * *a as f64).sum();
         let score = f64::from(target.score(forward.scores()));

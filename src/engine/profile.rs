@@ -34,14 +34,13 @@ impl Engine {
     pub fn profile(&mut self, input: &Input, target: Target) -> Result<Vec<Timed>> {
         let picture = self.picture(input)?;
         let mut timed = Vec::new();
-        let mut crossing = self.backbone.profile("backbone", tvec!(picture.clone()), &mut timed)?;
+        let mut wires = self.backbone.profile("backbone", tvec!(picture.clone()), &mut timed)?;
         if self.picture_crosses {
-            crossing.push(picture);
+            wires.push(picture);
         }
-        let inputs = self.tail_inputs.iter().flatten().map(|index| crossing[*index].clone()).collect();
-        self.tail.profile("tail", inputs, &mut timed)?;
+        wires.extend(self.tail.profile("tail", self.tail_values(&wires), &mut timed)?);
         if self.info.head_depends_on_picture {
-            let inputs = self.head_values(&crossing, target);
+            let inputs = self.head_values(&wires, target);
             self.head.profile("head", inputs, &mut timed)?;
         }
         Ok(timed)

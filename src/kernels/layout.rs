@@ -1,4 +1,5 @@
-//! Between feature maps channels-first `[C, H, W]`, as tract holds them, and rows of pixels in the arena.
+//! Between feature maps, channels-first `[C, H, W]` as networks hold them or channels-last `[H, W, C]`, and rows of pixels in
+//! the arena.
 
 use super::arena::{Arena, behind};
 
@@ -47,6 +48,45 @@ pub fn row_to_maps(arena: &Arena, at: usize, step: usize, maps: &mut [f32], chan
                 unsafe { *maps.as_mut_ptr().add(behind(to, channel, plane)) = *base.add(behind(from, channel, 1)) };
             }
         }
+    }
+}
+
+/// Writes row `row` of `maps` (`[height, width, channels]`) to the pixels at `at`.
+///
+/// # Panics
+/// Where a slice or the arena is too small.
+pub fn row_from_pixels(arena: &Arena, maps: &[f32], channels: usize, [row, width]: [usize; 2], at: usize, step: usize) {
+    if channels == 0 || width == 0 {
+        return;
+    }
+    let pixels = &maps[row * width * channels..(row + 1) * width * channels];
+    let base = arena.at(at, (width - 1) * step + channels);
+    for (number, pixel) in pixels.chunks_exact(channels).enumerate() {
+        // SAFETY: `at` checked all channels of all pixels.
+        unsafe { base.add(number * step).copy_from_nonoverlapping(pixel.as_ptr(), channels) };
+    }
+}
+
+/// Writes the pixels at `at` to row `row` of `maps` (`[height, width, channels]`).
+///
+/// # Panics
+/// Where a slice or the arena is too small.
+pub fn row_to_pixels(
+    arena: &Arena,
+    at: usize,
+    step: usize,
+    maps: &mut [f32],
+    channels: usize,
+    [row, width]: [usize; 2],
+) {
+    if channels == 0 || width == 0 {
+        return;
+    }
+    let pixels = &mut maps[row * width * channels..(row + 1) * width * channels];
+    let base = arena.at(at, (width - 1) * step + channels);
+    for (number, pixel) in pixels.chunks_exact_mut(channels).enumerate() {
+        // SAFETY: `at` checked all channels of all pixels.
+        unsafe { pixel.as_mut_ptr().copy_from_nonoverlapping(base.add(number * step), channels) };
     }
 }
 

@@ -69,8 +69,9 @@ impl Preprocessing {
         let (order, mean, scale) = match name {
             "imagenet" => (
                 ColourOrder::Rgb,
-                [0.485 * 255.0, 0.456 * 255.0, 0.406 * 255.0],
-                [0.229 * 255.0, 0.224 * 255.0, 0.225 * 255.0],
+                // 0.485, 0.456, 0.406 and 0.229, 0.224, 0.225 of pictures from 0 to 1.
+                [123.675, 116.28, 103.53],
+                [58.395, 57.12, 57.375],
             ),
             "tf" => (ColourOrder::Rgb, [127.5; 3], [127.5; 3]),
             "lite" => (ColourOrder::Rgb, [127.0; 3], [128.0; 3]),

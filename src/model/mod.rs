@@ -16,7 +16,7 @@ mod spatial;
 use crate::autodiff;
 use crate::error::{Error, Result};
 use crate::onnx::graph::{Fact, Facts, Graph, Port};
-use crate::onnx::{self, ACTIVATIONS, GRADIENTS, MAX_NODES, Parts, TARGET};
+use crate::onnx::{self, ACTIVATIONS, GRADIENTS, MAX_NODES, Parts, Shared, TARGET};
 pub use classifier::{Classifier, Reading};
 use layers::Layer;
 use metadata::{Metadata, NullLevels, Preprocessing, Resize, Wish};
@@ -130,6 +130,9 @@ pub struct Model {
     /// The whole explainable graph.
     pub graph: Graph,
     pub parts: Parts,
+    /// Tail and head for the engine, where the head reads what the tail computes; the head of `parts`, which is the file's,
+    /// stands alone.
+    pub shared: Option<Shared>,
     /// The file's picture is `[1, H, W, 3]`; the graph transposes the one that it is given.
     colours_last: bool,
     /// The head that the file brought, for the engine's check. What runs is the head of `parts`.
@@ -177,6 +180,7 @@ impl Model {
         facts.insert(TARGET.to_owned(), Fact::f32(&[1, classes]));
         facts.insert(GRADIENTS.to_owned(), Fact::f32(&layer.shape));
         let derived_parts = onnx::cut(&derived, &scores, &facts).map_err(refuse)?;
+        let shared = Shared::of(&derived_parts, &facts);
 
         // What runs is always the derived head: a stored one is only compared with it.
         let (graph, parts, stored_head) = match stored_head {
@@ -212,7 +216,7 @@ impl Model {
             head_depends_on_picture: parts.head_depends_on_picture(),
             layer,
         };
-        Ok(Model { graph, parts, colours_last, stored_head, info })
+        Ok(Model { graph, parts, shared, colours_last, stored_head, info })
     }
 
     /// The bytes of the explainable model: any ONNX runtime gives the same outputs.

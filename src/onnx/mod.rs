@@ -13,6 +13,7 @@ mod ranks;
 pub mod validate;
 pub mod cost;
 pub mod cut;
+pub mod shared;
 pub mod write;
 
 pub(crate) use computed::{size_was_found, sized};
@@ -21,6 +22,7 @@ pub use graph::{Attribute, ElementType, Fact, Facts, Graph, Node, Port, Tensor};
 pub use hostile::OPERATORS;
 pub(crate) use lists::few;
 pub use read::read;
+pub use shared::Shared;
 pub use write::{to_bytes, to_proto};
 
 /// The input that chooses what is explained: `[1, C]` weights of the scores.

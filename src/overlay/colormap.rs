@@ -80,7 +80,7 @@ impl FromStr for Colormap {
     fn from_str(name: &str) -> Result<Colormap, Error> {
         Colormap::ALL.into_iter().find(|map| map.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
             let known = Colormap::ALL.map(Colormap::name).join(", ");
-            Error::input(format!("colour map `{name}`"), format!("not known; choose one of {known}"))
+            Error::input(name, format!("no such colour map; there are {known}"))
         })
     }
 }

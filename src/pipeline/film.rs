@@ -130,6 +130,8 @@ pub struct Done {
     pub dropped: u64,
     /// Time of the first frame in the video.
     pub start: Duration,
+    /// Of the film.
+    pub duration: Duration,
 }
 
 impl<M: Maps> Film<M> {
@@ -191,10 +193,18 @@ impl<M: Maps> Film<M> {
                 break;
             }
         }
-        let Some(recorder) = recorder else { return Err(Error::input(self.video.name(), "holds no pictures")) };
+        // A video that was opened has a first frame; whoever ends the program before it is read gets no film.
+        let Some(recorder) = recorder else { return Ok(done) };
         match recorder.join() {
-            super::recorder::Progress { failed: Some(reason), path, .. } => Err(Error::output(&path, reason)),
-            super::recorder::Progress { dropped, .. } => Ok(Done { dropped, ..done }),
+            super::recorder::Progress { failed: Some(reason), path, .. } => {
+                // It names the file, which is named by the error.
+                let named = format!("{}: ", path.display());
+                Err(Error::output(&path, reason.replacen(&named, "", 1)))
+            }
+            super::recorder::Progress { dropped, end, .. } => {
+                let duration = end.map_or(Duration::ZERO, |end| Duration::from_secs_f64(end.duration));
+                Ok(Done { dropped, duration, ..done })
+            }
         }
     }
 }

@@ -1,8 +1,13 @@
 //! One live run: capture and inference on threads of their own, the view on the caller's.
 
+mod view;
+
+pub use view::View;
+
 use super::explainer::{AtLayer, Explainer, Times};
 use super::latest::{Latest, Next};
 use super::pace::Pace;
+use super::pool::Pool;
 use super::stats::{Rate, Stage, Stages, Stats};
 use crate::cam::methods::Method;
 use crate::cam::{HeatMap, Ranked};
@@ -15,7 +20,7 @@ use crate::shutdown::Shutdown;
 use crate::source::{Event, Source};
 use crate::target::Target;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{Builder, ScopedJoinHandle};
 use std::time::{Duration, Instant};
@@ -74,16 +79,6 @@ pub struct Capture {
     pub waits: bool,
 }
 
-/// The caller's side of a run.
-pub struct View<'a> {
-    shared: &'a Shared,
-    explained: Receiver<Explained>,
-    /// Number of the last frame that was handed out.
-    seen: u64,
-    /// Frames that came and went without being shown.
-    pub skipped: u64,
-}
-
 struct Shared {
     frames: Latest<Frame>,
     controls: Mutex<(u64, Controls)>,
@@ -132,13 +127,14 @@ pub fn run(
     let (sender, explained) = sync_channel(WAITING);
     std::thread::scope(|scope| {
         let shared = &shared;
-        let capturing =
-            Builder::new().name("capture".to_owned()).spawn_scoped(scope, move || capture(source, shared))?;
+        let capturing = Builder::new().name("capture".to_owned()).spawn_scoped(scope, move || capture(source, shared));
+        let capturing = capturing.map_err(|error| Error::device("capture", error))?;
         let inferring = Builder::new()
             .name("inference".to_owned())
             .spawn_scoped(scope, move || infer(explainer, sender, shared))
-            .inspect_err(|_| {
+            .map_err(|error| {
                 shared.shutdown.request();
+                Error::device("inference", error)
             })?;
         let _however_the_view_ends = AtEnd(|| {
             shared.shutdown.request();
@@ -228,24 +224,9 @@ fn capture(mut source: Box<dyn Source>, shared: &Shared) -> Result<()> {
                 capture.last_broken = broken.to_string();
             }
         }
-        pool.give_back(frame);
+        pool.keep(frame);
     }
     Ok(())
-}
-
-/// Frames whose memory is used again once nobody holds them.
-#[derive(Default)]
-struct Pool(Vec<Arc<Frame>>);
-
-impl Pool {
-    fn take(&mut self) -> Arc<Frame> {
-        let free = self.0.iter().position(|frame| Arc::strong_count(frame) == 1);
-        free.map(|at| self.0.swap_remove(at)).unwrap_or_default()
-    }
-
-    fn give_back(&mut self, frame: Arc<Frame>) {
-        self.0.push(frame);
-    }
 }
 
 /// Explains the newest frame, or the frozen one whenever the controls change, and then with a drop test.
@@ -337,63 +318,4 @@ fn infer(mut explainer: Explainer, explained: SyncSender<Explained>, shared: &Sh
         }
     }
     Ok(())
-}
-
-impl View<'_> {
-    /// The newest frame if it was not handed out before; waits for one, at most `timeout`.
-    pub fn frame(&mut self, timeout: Duration) -> Option<Arc<Frame>> {
-        let Next::Value(number, frame) = self.shared.frames.newer(self.seen, timeout) else { return None };
-        self.skipped += number - self.seen - 1;
-        self.seen = number;
-        Some(frame)
-    }
-
-    /// The next explained frame in the order in which they were explained; waits at most `timeout`. The inference waits
-    /// for a view that takes none, also at the end of the source.
-    pub fn explained(&self, timeout: Duration) -> Option<Explained> {
-        self.explained.recv_timeout(timeout).ok()
-    }
-
-    /// Whether the run is to end: by the user, a signal, or the failure of a thread.
-    pub fn ended(&self) -> bool {
-        self.shared.shutdown.requested()
-    }
-
-    /// Changes what the inference does from its next frame on.
-    pub fn control(&self, change: impl FnOnce(&mut Controls)) {
-        let mut controls = lock(&self.shared.controls);
-        controls.0 += 1;
-        change(&mut controls.1);
-    }
-
-    pub fn controls(&self) -> Controls {
-        lock(&self.shared.controls).1.clone()
-    }
-
-    /// Why the layer that was asked for last could not be loaded; said once.
-    pub fn not_loaded(&self) -> Option<String> {
-        lock(&self.shared.not_loaded).take()
-    }
-
-    /// How many frames have come.
-    pub fn frames(&self) -> u64 {
-        self.seen
-    }
-
-    pub fn capture(&self) -> Capture {
-        lock(&self.shared.capture).clone()
-    }
-
-    /// Frames per second that the source delivers.
-    pub fn camera_fps(&self) -> f32 {
-        lock(&self.shared.stats).1.per_second(self.shared.clock.now())
-    }
-
-    pub fn record(&self, stage: Stage, duration: Duration) {
-        lock(&self.shared.stats).0.record(stage, duration);
-    }
-
-    pub fn now(&self) -> Duration {
-        self.shared.clock.now()
-    }
 }

@@ -5,6 +5,7 @@ pub mod film;
 pub mod latest;
 pub mod live;
 pub mod pace;
+pub mod pool;
 pub mod recorder;
 pub mod report;
 pub mod screen;

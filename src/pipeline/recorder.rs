@@ -1,8 +1,10 @@
 //! Recording beside the view, on a thread of its own: the view hands over and goes on.
 
+use super::pool::Pool;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Turn};
 use crate::logbook::{End, Explained, ModelFacts, Recorded, Start};
+use crate::memory;
 use crate::overlay::{Canvas, Look, Overlay};
 use crate::sink::record::fit::{self, Fit};
 use crate::sink::record::name::Destination;
@@ -19,7 +21,8 @@ const WAITING_BYTES: usize = 48 << 20;
 const WAITING: (usize, usize) = (4, 40);
 /// Maps that wait for a picture; where more come, the recorder has stalled.
 const WAITING_MAPS: usize = 64;
-/// Without pictures for this long, what waits for its fragment is written.
+/// Without pictures for this long, what waits for its fragment is written; not where the pictures themselves wait for who
+/// hands them over, so that a film is the same however long it takes.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// How recordings are to be.
@@ -79,12 +82,13 @@ struct Moment {
     look: Look,
     /// Maps that are shown from now on.
     explained: Vec<Explained>,
+    waits: bool,
 }
 
 /// What is recorded of it. No more than that waits: where a card pauses, it adds up.
 enum Picture {
     /// What the view shows, drawn from a frame of that size.
-    View(Canvas, (usize, usize)),
+    View(Arc<Canvas>, (usize, usize)),
     Frame(Arc<Frame>),
 }
 
@@ -93,26 +97,15 @@ pub struct Recorder {
     sender: Option<SyncSender<Moment>>,
     thread: Option<JoinHandle<()>>,
     view: Recorded,
-    shared: Arc<Shared>,
+    progress: Arc<Mutex<Progress>>,
+    /// Copies of what the view shows.
+    pool: Pool<Canvas>,
     /// Maps since the last picture that was handed over.
     explained: Vec<Explained>,
 }
 
-#[derive(Default)]
-struct Shared {
-    progress: Mutex<Progress>,
-    /// Canvases whose memory is used again.
-    pool: Mutex<Vec<Canvas>>,
-}
-
-impl Shared {
-    fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().expect("nothing panics while it holds the progress")
-    }
-
-    fn pool(&self) -> MutexGuard<'_, Vec<Canvas>> {
-        self.pool.lock().expect("nothing panics while it holds the pool")
-    }
+fn lock(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().expect("nothing panics while it holds the progress")
 }
 
 impl Recorder {
@@ -129,15 +122,15 @@ impl Recorder {
         };
         let waiting = (WAITING_BYTES / (size.0 * size.1 * 4).max(1)).clamp(WAITING.0, WAITING.1);
         let (sender, moments) = sync_channel(waiting);
-        let shared = Arc::new(Shared::default());
-        shared.progress().path.clone_from(&path);
+        let progress = Arc::new(Mutex::new(Progress { path: path.clone(), ..Progress::default() }));
         let view = plan.view;
         let worker = Worker {
             plan,
             path,
-            shared: Arc::clone(&shared),
+            progress: Arc::clone(&progress),
             recording: None,
             before: (Duration::ZERO, 0),
+            waits: false,
             shown: None,
             overlay: Overlay::new(),
             canvases: Default::default(),
@@ -146,7 +139,8 @@ impl Recorder {
         };
         let thread = Builder::new().name("recorder".to_owned()).spawn(move || worker.run(moments));
         let thread = thread.map_err(|error| Error::device("recorder", error))?;
-        Ok(Recorder { sender: Some(sender), thread: Some(thread), view, shared, explained: Vec::new() })
+        let (sender, thread, pool) = (Some(sender), Some(thread), Pool::default());
+        Ok(Recorder { sender, thread, view, progress, pool, explained: Vec::new() })
     }
 
     /// A map that is shown from the next picture on.
@@ -162,21 +156,23 @@ impl Recorder {
     pub fn take(&mut self, canvas: &Canvas, frame: &Arc<Frame>, look: &Look, time: Duration, wait: bool) {
         let Some(sender) = &self.sender else { return };
         let picture = if self.view == Recorded::Overlay {
-            let mut copy = self.shared.pool().pop().unwrap_or_default();
-            copy.resize(canvas.width, canvas.height);
-            copy.pixels.copy_from_slice(&canvas.pixels);
+            let mut copy = self.pool.take();
+            let shown = Arc::get_mut(&mut copy).expect("the pool hands out canvases that nobody else holds");
+            shown.resize(canvas.width, canvas.height);
+            shown.pixels.copy_from_slice(&canvas.pixels);
+            self.pool.keep(Arc::clone(&copy));
             Picture::View(copy, (frame.width, frame.height))
         } else {
             Picture::Frame(Arc::clone(frame))
         };
         let explained = std::mem::take(&mut self.explained);
-        let moment = Moment { time, picture, look: *look, explained };
+        let moment = Moment { time, picture, look: *look, explained, waits: wait };
         let refused = match wait {
             true => sender.send(moment).err().map(|error| error.0),
             false => match sender.try_send(moment) {
                 Ok(()) => None,
                 Err(TrySendError::Full(moment)) => {
-                    self.shared.progress().dropped += 1;
+                    lock(&self.progress).dropped += 1;
                     Some(moment)
                 }
                 // It has failed; its progress says why.
@@ -185,14 +181,11 @@ impl Recorder {
         };
         if let Some(moment) = refused {
             self.explained = moment.explained;
-            if let Picture::View(canvas, _) = moment.picture {
-                self.shared.pool().push(canvas);
-            }
         }
     }
 
     pub fn progress(&self) -> Progress {
-        self.shared.progress().clone()
+        lock(&self.progress).clone()
     }
 
     /// Asks for the end, without waiting for it.
@@ -214,7 +207,7 @@ impl Recorder {
     fn wait(&mut self) {
         self.close();
         if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
-            self.shared.progress().failed = Some("the thread failed unexpectedly".to_owned());
+            lock(&self.progress).failed = Some("the thread failed unexpectedly".to_owned());
         }
     }
 }
@@ -222,6 +215,9 @@ impl Recorder {
 impl Drop for Recorder {
     fn drop(&mut self) {
         self.wait();
+        // Nothing that follows is as large as the pictures that waited.
+        self.pool = Pool::default();
+        memory::give_back();
     }
 }
 
@@ -230,10 +226,12 @@ struct Worker {
     plan: Plan,
     /// Of the first file.
     path: PathBuf,
-    shared: Arc<Shared>,
+    progress: Arc<Mutex<Progress>>,
     recording: Option<Recording>,
     /// Video and dropped pictures before the present file.
     before: (Duration, u64),
+    /// Whether pictures come when there is time for them, rather than at the time at which they were seen.
+    waits: bool,
     /// The map that is shown.
     shown: Option<Explained>,
     overlay: Overlay,
@@ -247,6 +245,7 @@ impl Worker {
         let outcome = loop {
             let step = match moments.recv_timeout(IDLE) {
                 Ok(moment) => self.moment(moment),
+                Err(RecvTimeoutError::Timeout) if self.waits => Ok(()),
                 Err(RecvTimeoutError::Timeout) => self.recording.as_mut().map_or(Ok(()), Recording::flush),
                 Err(RecvTimeoutError::Disconnected) => break self.finish(),
             };
@@ -259,12 +258,13 @@ impl Worker {
             let there = |recording: &Recording| recording.path().exists();
             let kept = self.recording.take().filter(there).map_or(Duration::ZERO, Recording::give_up);
             let kept = (self.before.0 + kept).as_secs_f64();
-            self.shared.progress().failed = Some(format!("recording stopped: {error}; {kept:.1} s are kept"));
+            lock(&self.progress).failed = Some(format!("recording stopped: {error}; {kept:.1} s are kept"));
         }
     }
 
     fn moment(&mut self, moment: Moment) -> Result<()> {
-        let Moment { time, picture, look, mut explained } = moment;
+        let Moment { time, picture, look, mut explained, waits } = moment;
+        self.waits = waits;
         let full = |recording: &Recording| self.plan.segment.is_some_and(|segment| recording.duration() >= segment);
         if self.recording.as_ref().is_some_and(full) {
             self.finish()?;
@@ -292,7 +292,7 @@ impl Worker {
         explained.into_iter().for_each(|explained| recording.explained(explained));
         let wanted = recording.wants(time);
         if wanted && !recording.has_place(time) {
-            self.shared.progress().dropped += 1;
+            lock(&self.progress).dropped += 1;
         } else if wanted {
             let map = self.shown.as_ref().map(|shown| &shown.map);
             let [left, right] = &mut self.canvases;
@@ -315,24 +315,21 @@ impl Worker {
                 }
             }
             recording.add(&self.fitted, time)?;
-            let mut progress = self.shared.progress();
+            let mut progress = lock(&self.progress);
             progress.elapsed = self.before.0 + recording.duration();
             progress.frames += 1;
-        }
-        if let Picture::View(canvas, _) = picture {
-            self.shared.pool().push(canvas);
         }
         Ok(())
     }
 
     fn finish(&mut self) -> Result<()> {
         let Some(recording) = &mut self.recording else { return Ok(()) };
-        let dropped = self.shared.progress().dropped;
+        let dropped = lock(&self.progress).dropped;
         let path = recording.path().to_owned();
         let end = recording.finish(dropped - self.before.1)?;
         self.recording = None;
         self.before = (self.before.0 + Duration::from_secs_f64(end.duration), dropped);
-        let mut progress = self.shared.progress();
+        let mut progress = lock(&self.progress);
         (progress.path, progress.elapsed, progress.end) = (path, self.before.0, Some(end));
         Ok(())
     }

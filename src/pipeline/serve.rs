@@ -43,6 +43,8 @@ pub struct Serving {
     pub shown: Option<Shot>,
     /// When the status was told last.
     pub told: Option<Duration>,
+    /// How often.
+    statuses: u64,
 }
 
 impl Serving {
@@ -67,6 +69,7 @@ impl Serving {
             files: 0,
             shown: None,
             told: None,
+            statuses: 0,
         };
         serving.spawn("encoder", {
             let hub = Arc::clone(&hub);
@@ -91,10 +94,13 @@ impl Serving {
         self.wishes.try_iter().collect()
     }
 
-    /// Replaces what is told, for all who listen.
-    pub fn tell(&mut self, status: Arc<Status>, now: Duration) {
-        self.hub.tell(status);
+    /// Replaces what is told, for all who listen, and returns it with its number.
+    pub fn tell(&mut self, status: Status, now: Duration) -> Arc<Status> {
+        self.statuses += 1;
+        let status = Arc::new(Status { number: self.statuses, ..status });
+        self.hub.tell(Arc::clone(&status));
         self.told = Some(now);
+        status
     }
 
     /// Replaces what is to be seen.

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use image::ExtendedColorType::Rgb8;
 use ndarray::Array2;
 use ndarray_npy::WriteNpyExt;
+use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
@@ -12,7 +13,7 @@ use tempfile::NamedTempFile;
 const LONGEST_NAME: usize = 255;
 
 /// What a file's content is written to. A failure is a reason in words.
-pub type Out<'a> = &'a mut BufWriter<NamedTempFile>;
+pub type Out<'a> = &'a mut BufWriter<File>;
 pub type Written = std::result::Result<(), String>;
 
 /// Writes a file, in place of an older one.
@@ -34,10 +35,12 @@ pub fn write_new(path: &Path, content: impl FnOnce(Out) -> Written) -> Result<()
 }
 
 fn beside(path: &Path, content: impl FnOnce(Out) -> Written) -> Result<NamedTempFile> {
-    let mut out = BufWriter::new(temporary(path)?);
+    let unnamed = temporary(path)?;
+    // By its own handle: the errors of the other would name the temporary file.
+    let mut out = BufWriter::new(unnamed.as_file().try_clone().map_err(|error| Error::output(path, error))?);
     content(&mut out).map_err(|reason| Error::output(path, reason))?;
     out.flush().map_err(|error| Error::output(path, error))?;
-    out.into_inner().map_err(|error| Error::output(path, error.error()))
+    Ok(unnamed)
 }
 
 /// An empty file beside `path`, to be renamed to it.

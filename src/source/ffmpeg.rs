@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+/// What is said of a file or stream with sound alone, or with nothing.
+pub const NO_PICTURES: &str = "holds no pictures";
 /// Pixels become square, and each picture is told of on standard error.
 const FILTERS: &str = "scale=w='max(1,round(iw*sar))':h=ih,setsar=1,showinfo=checksum=0";
 /// Lines about pictures that have not been read yet.
@@ -54,6 +56,18 @@ pub fn is_network(text: &str) -> bool {
     ["http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "srt", "tcp", "udp", "rtp"].contains(&scheme)
 }
 
+/// A source's name as it may be shown to others: of an address, without the user's name and password.
+pub fn shown(text: &str) -> String {
+    if is_network(text)
+        && let Some((scheme, rest)) = text.split_once("://")
+    {
+        let (place, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let host = place.rsplit_once('@').map_or(place, |(_, host)| host);
+        return format!("{scheme}://{host}{path}");
+    }
+    text.to_owned()
+}
+
 impl Stream {
     /// Starts ffmpeg on a file or an address.
     ///
@@ -71,10 +85,13 @@ impl Stream {
         command.args(["-i", &address, "-map", "0:v:0", "-vf", FILTERS]);
         command.args(if old { ["-vsync", "0"] } else { ["-fps_mode", "passthrough"] });
         command.args(["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]);
+        // A terminal interrupts its whole group: ffmpeg would end before its pictures are read, as if it had failed.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.map_err(|error| match error.kind() {
             ErrorKind::NotFound => Error::device(
-                input,
+                shown(input),
                 "videos and network cameras are read by the program ffmpeg, which is not installed (Debian, Ubuntu: \
                  apt install ffmpeg)",
             ),
@@ -84,11 +101,12 @@ impl Stream {
         let words = BufReader::new(child.stderr.take().expect("it is piped"));
         let about = Arc::new(Mutex::new(About::default()));
         let (sender, lines) = sync_channel(LINES);
-        let mut stream = Stream { child, feed: None, about, listener: None, name: input.to_owned(), dropped: 0 };
+        let name = shown(input);
+        let mut stream = Stream { child, feed: None, about, listener: None, name: name.clone(), dropped: 0 };
         let (heard, address) = (Arc::clone(&stream.about), address.clone());
         let listener = Builder::new().name("ffmpeg".to_owned()).spawn(move || listen(words, &address, &heard, &sender));
-        stream.listener = Some(listener.map_err(|error| Error::device(input, error))?);
-        stream.feed = Some(Feed::start(input, Pictures { pictures, lines, last: Duration::ZERO })?);
+        stream.listener = Some(listener.map_err(|error| Error::device(&name, error))?);
+        stream.feed = Some(Feed::start(&name, Pictures { pictures, lines, last: Duration::ZERO })?);
         Ok(stream)
     }
 
@@ -116,7 +134,7 @@ impl Stream {
     /// What it complained of, in one line.
     pub fn complaint(&self) -> Option<String> {
         let (first, last) = lock(&self.about).complaints.clone()?;
-        Some(if first == last { first } else { format!("{first}; {last}") })
+        Some(if first.contains(&last) { first } else { format!("{first}; {last}") })
     }
 }
 
@@ -247,7 +265,10 @@ fn announced(line: &str) -> Option<Announced> {
 fn complaint(line: &str, address: &str) -> Option<String> {
     let (_, said) = line.split_once("[error] ").or_else(|| line.split_once("[fatal] "))?;
     let said = said.trim().strip_prefix(address).map_or(said, |rest| rest.trim_start_matches(':'));
+    let said = said.replace(address, &shown(address));
     let said: String = said.trim().trim_end_matches('.').chars().filter(|c| !c.is_control()).collect();
+    // It speaks of its own arguments.
+    let said = if said.ends_with("matches no streams") { NO_PICTURES.to_owned() } else { said };
     (!said.is_empty()).then_some(said)
 }
 
@@ -266,11 +287,18 @@ fn fps(line: &str) -> Option<f64> {
 }
 
 /// Puts the sound of `from` to the pictures of `film`, none of which is encoded anew; `to` must not exist. The first
-/// picture of `film` is the one that `from` shows at `start`.
+/// picture of `film` is the one that `from` shows at `start`. Of the sound what comes later than `end` in the film, if that
+/// is given, is left out.
 ///
 /// # Errors
 /// What ffmpeg complains of.
-pub fn add_sound(film: &Path, from: &Path, start: Duration, to: &Path) -> std::result::Result<(), String> {
+pub fn add_sound(
+    film: &Path,
+    from: &Path,
+    start: Duration,
+    end: Option<Duration>,
+    to: &Path,
+) -> std::result::Result<(), String> {
     let file = |path: &Path| {
         let mut name = std::ffi::OsString::from("file:");
         name.push(path);
@@ -280,6 +308,9 @@ pub fn add_sound(film: &Path, from: &Path, start: Duration, to: &Path) -> std::r
     command.args(["-hide_banner", "-nostdin", "-loglevel", "level+error", "-i"]).arg(file(film));
     command.args(["-itsoffset", &format!("-{}", start.as_secs_f64()), "-i"]).arg(file(from));
     command.args(["-map", "0:v:0", "-map", "1:a", "-c", "copy", "-video_track_timescale", "90000"]);
+    if let Some(end) = end {
+        command.args(["-t", &end.as_secs_f64().to_string()]);
+    }
     // In fragments, as the film is, with a head that knows by how much the sound begins earlier.
     command.args(["-movflags", "frag_keyframe+delay_moov+default_base_moof", "-f", "mp4"]);
     let output = command.arg(file(to)).stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
@@ -315,6 +346,18 @@ mod tests {
     }
 
     #[test]
+    fn what_lets_one_into_a_camera_is_not_shown() {
+        for (address, public) in [
+            ("rtsp://admin:p@ss@cam.local:554/1?a=b@c", "rtsp://cam.local:554/1?a=b@c"),
+            ("http://user@10.0.0.2", "http://10.0.0.2"),
+            ("http://cam/a@b", "http://cam/a@b"),
+            ("clips/a@b.mp4", "clips/a@b.mp4"),
+        ] {
+            assert_eq!(shown(address), public);
+        }
+    }
+
+    #[test]
     fn what_ffmpeg_says_is_understood() {
         assert_eq!(duration("[info]   Duration: 01:00:02.50, start: 0.000000"), Some(Duration::from_millis(3_602_500)));
         assert_eq!(duration("[info]   Duration: N/A, start: 0.000000"), None);
@@ -326,5 +369,10 @@ mod tests {
         let invalid = "[error] file:a.mp4: Invalid data found when processing input";
         assert_eq!(complaint(invalid, "file:a.mp4").as_deref(), Some("Invalid data found when processing input"));
         assert_eq!(complaint("[info] fine", "file:a.mp4"), None);
+        let failed = "[error] Error opening input file rtsp://me:secret@cam/1.";
+        let told = complaint(failed, "rtsp://me:secret@cam/1");
+        assert_eq!(told.as_deref(), Some("Error opening input file rtsp://cam/1"));
+        let sound = "[fatal] Stream map '0:v:0' matches no streams.";
+        assert_eq!(complaint(sound, "file:a.mp3").as_deref(), Some(NO_PICTURES));
     }
 }

@@ -3,14 +3,17 @@
 use crate::error::{Error, Result};
 use crate::frame::{Frame, MAX_PIXELS, MAX_SIDE};
 use ::image::metadata::Orientation;
-use ::image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, RgbImage};
+use ::image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 use std::fs::File;
-use std::io::{BufReader, ErrorKind};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek};
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
 /// Endings of the names of files that can be read.
 const ENDINGS: [&str; 7] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp"];
+
+/// What can be read, in words.
+const READABLE: &str = "PNG, JPEG, BMP, TIFF and WebP can be read";
 
 /// Memory that decoding one picture may take: the largest accepted one with four channels of 16 bits.
 const MAX_ALLOC: u64 = MAX_PIXELS as u64 * 8 + (64 << 20);
@@ -37,11 +40,8 @@ pub fn load(path: &Path) -> Result<Frame> {
 /// Whether a file is to be read as a picture: by its content, or else by its name.
 pub fn is_picture(path: &Path) -> bool {
     let named = path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)));
-    let known = || {
-        let format = ImageReader::open(path).ok()?.with_guessed_format().ok()?.format()?;
-        ENDINGS.contains(format.extensions_str().first()?).then_some(())
-    };
-    named || (path.is_file() && known().is_some())
+    let format = || ImageReader::open(path).ok()?.with_guessed_format().ok()?.format();
+    named || (path.is_file() && format().is_some_and(is_readable))
 }
 
 /// The pictures of a folder by the endings of their names, sorted by name; hidden files and sub-folders are left out.
@@ -66,15 +66,28 @@ pub fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(pictures)
 }
 
+fn is_readable(format: ImageFormat) -> bool {
+    format.extensions_str().first().is_some_and(|ending| ENDINGS.contains(ending))
+}
+
 fn decode(path: &Path) -> std::result::Result<RgbImage, String> {
     if path.is_dir() {
         return Err("is a folder, not a picture".into());
     }
-    let file = File::open(path).map_err(|e| plain(&e))?;
-    let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(|e| plain(&e))?;
-    let Some(format) = reader.format() else {
-        return Err("is no picture (PNG, JPEG, BMP, TIFF and WebP can be read)".into());
-    };
+    let mut file = BufReader::new(File::open(path).map_err(|e| plain(&e))?);
+    let format = ImageReader::new(&mut file).with_guessed_format().map_err(|e| plain(&e))?.format();
+    let format = format.ok_or_else(|| format!("is no picture ({READABLE})"))?;
+    if !is_readable(format) {
+        return Err(format!("is a picture of the kind {format:?} ({READABLE})"));
+    }
+    if format == ImageFormat::Jpeg {
+        file.rewind().and_then(|()| to_the_end(&mut file)).map_err(|e| match e.kind() {
+            ErrorKind::UnexpectedEof => "the file is damaged (it breaks off before the picture ends)".to_owned(),
+            _ => plain(&e),
+        })?;
+    }
+    file.rewind().map_err(|e| plain(&e))?;
+    let mut reader = ImageReader::with_format(file, format);
     let damaged = |e: ImageError| match e {
         ImageError::Unsupported(_) => format!("this kind of {format:?} picture cannot be read ({})", one_line(&e)),
         ImageError::Limits(_) => format!("the picture is too large ({})", one_line(&e)),
@@ -92,6 +105,30 @@ fn decode(path: &Path) -> std::result::Result<RgbImage, String> {
     let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     picture.apply_orientation(orientation);
     Ok(if picture.color().has_alpha() { over_white(&picture) } else { picture.into_rgb8() })
+}
+
+/// Reads a JPEG to its end marker (ITU-T T.81, B.1.1), and fails where the file ends before it: the decoder makes grey of
+/// what is missing, and the network would be shown that.
+fn to_the_end(jpeg: &mut impl BufRead) -> std::io::Result<()> {
+    loop {
+        // Over coded data, and over whatever else is between two markers.
+        jpeg.skip_until(0xff)?;
+        let mut marker = [0xff];
+        while marker == [0xff] {
+            jpeg.read_exact(&mut marker)?;
+        }
+        match marker[0] {
+            0xd9 => return Ok(()),
+            // A byte of coded data (F.1.2.3), a restart or the beginning, which have no length.
+            0 | 0x01 | 0xd0..=0xd8 => {}
+            _ => {
+                let mut length = [0; 2];
+                jpeg.read_exact(&mut length)?;
+                let rest = u64::from(u16::from_be_bytes(length)).saturating_sub(2);
+                std::io::copy(&mut jpeg.by_ref().take(rest), &mut std::io::sink())?;
+            }
+        }
+    }
 }
 
 fn check_size(width: usize, height: usize) -> std::result::Result<(), String> {

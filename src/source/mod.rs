@@ -24,6 +24,7 @@ pub mod y4m;
 
 pub use controls::{ControlInfo, ControlRequest};
 pub use devices::{DeviceInfo, FormatInfo, Mode, READABLE, format_name};
+pub use ffmpeg::shown;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -203,7 +204,7 @@ fn open_lying(
         SourceSpec::Video(path) => Ok(Box::new(video::Video::file(path, pace(clock), request.again, shutdown)?)),
         SourceSpec::Pipe => Ok(Box::new(video::Video::pipe(pace(clock), shutdown)?)),
         SourceSpec::Network(address) => {
-            let (name, address, of_streams) = (address.clone(), address.clone(), clock.clone());
+            let (name, address, of_streams) = (shown(address), address.clone(), clock.clone());
             let open = move || {
                 let stream = ffmpeg::Stream::start(&address).map_err(|error| error.to_string())?;
                 Ok(Box::new(ffmpeg::Live { stream, clock: of_streams.clone() }) as Box<dyn reconnect::Device>)

@@ -122,7 +122,7 @@ where
 
     fn lose(&mut self, reason: String) -> Event {
         if reason != self.reason {
-            log::warn!("{reason}; trying again until it comes back");
+            log::info!("{reason}; trying again until it comes back");
             self.reason = reason.clone();
         }
         let retry_at = self.clock.now() + self.backoff;

@@ -1,7 +1,7 @@
 //! Video from a file or a pipe: at its own pace, as a camera would send it, or as fast as it is read.
 
 use super::feed::{Fed, Feed};
-use super::ffmpeg::{About, Stream};
+use super::ffmpeg::{About, NO_PICTURES, Stream};
 use super::y4m::Y4m;
 use super::{Event, Source};
 use crate::clock::Clock;
@@ -102,7 +102,9 @@ impl Video {
                     break;
                 }
                 Fed::End(reason) => {
-                    let reason = reason.unwrap_or_else(|| "holds no pictures".to_owned());
+                    let reason = reason.unwrap_or_else(|| NO_PICTURES.to_owned());
+                    let by_ffmpeg = matches!(self.input, Input::Ffmpeg(_)) && reason != NO_PICTURES;
+                    let reason = if by_ffmpeg { format!("ffmpeg cannot read it: {reason}") } else { reason };
                     return Err(Error::input(&self.name, reason));
                 }
             }
@@ -179,7 +181,10 @@ impl Source for Video {
                 }
                 Fed::End(reason) => {
                     if let Some(reason) = reason {
-                        log::warn!("{}: {reason}", self.name);
+                        // Whoever reads it at once asks whether it broke off.
+                        if !self.waits() {
+                            log::warn!("{}: ends early ({reason})", self.name);
+                        }
                         self.broken = Some(reason);
                     }
                     match &self.path {

@@ -53,6 +53,13 @@ export class Board {
     return response.json();
   }
 
+  /** Asks for a change, as another client does. */
+  async control(change) {
+    const headers = { "Content-Type": "application/json" };
+    const response = await fetch(new URL("control", this.url), { method: "POST", headers, body: JSON.stringify(change) });
+    if (!response.ok) throw new Error(`control: ${response.status} ${await response.text()}`);
+  }
+
   /** A number of its metrics. */
   async metric(name) {
     const text = await (await fetch(new URL("metrics", this.url))).text();
@@ -73,10 +80,17 @@ export class Board {
     const end = Date.now() + PATIENCE;
     for (;;) {
       const value = await this.read(route).catch((error) => error);
-      if (!(value instanceof Error) && wanted(value)) return value;
+      if (!(value instanceof Error) && (await wanted(value))) return value;
       if (Date.now() > end) throw new Error(`${route} never was as expected; last: ${JSON.stringify(value) ?? value}\n${wanted}\n${this.said}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+  }
+
+  /** Waits, while it is frozen, until the map is that of the frozen frame. Returns the status. */
+  async settled() {
+    const { frame } = await this.until("status.json", ({ state }) => state === "frozen");
+    await this.until("map.json", (map) => map.frame.number === frame.number);
+    return this.read("status.json");
   }
 
   /** Kills it as a power cut would. */

@@ -6,12 +6,12 @@ use gradcam::cam::{Context, heat_map};
 use gradcam::decode::Decoder;
 use gradcam::engine::Engine;
 use gradcam::frame::{Frame, RawFrame};
-use gradcam::model::Model;
+use gradcam::model::{DEFAULT_MODEL, DEFAULT_MODEL_NAME, Model, Options};
 use gradcam::overlay::{Canvas, Hud, Look, Overlay};
 use gradcam::preprocess::{Input, Preprocess};
 use gradcam::source::Source;
 use gradcam::source::demo::{Demo, Format, Pace};
-use gradcam::target::Selector;
+use gradcam::target::{Selector, Target};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -124,4 +124,24 @@ fn a_frame_allocates_nothing_large() {
             }
         }
     }
+}
+
+/// The tail hands a head that runs for every frame what it reads, in the memory of frames before.
+#[test]
+fn a_head_that_runs_for_every_frame_allocates_nothing_large() {
+    let options = Options { layer: Some("stride16".to_owned()), ..Options::default() };
+    let model = Model::load(DEFAULT_MODEL_NAME, DEFAULT_MODEL, &options).expect("it can be explained");
+    assert!(model.shared.is_some());
+    let mut engine = Engine::new(&model, 1).expect("it compiles");
+    let mut input = Input::new(&model.info.preprocessing);
+    let mut counts = Vec::new();
+    for number in 0..8 {
+        input.tensor.fill(number as f32 / 8.0);
+        let (forward, tail) = allocations(|| engine.forward(&input).expect("it runs"));
+        let head = allocations(|| _ = engine.gradients(&forward, Target::class(number)).expect("it runs")).1;
+        counts.push((tail, head));
+    }
+    let ((tail, large), (head, large_head)) = counts[1];
+    assert_eq!((large, large_head), (0, 0), "{counts:?}");
+    assert!(counts[1..].iter().all(|count| *count == ((tail, 0), (head, 0))), "{counts:?}");
 }

@@ -45,6 +45,7 @@ fn pictures_that_cannot_be_used() {
     explain("missing.png", None).fails_saying(&["missing.png"]);
     explain("text.png", Some(b"no picture at all\n")).fails_saying(&["text.png"]);
     explain("empty.png", Some(b"")).fails_saying(&["empty.png"]);
+    explain("clip.mp4", Some(b"\0\0\0\x18ftypisom")).fails_saying(&["clip.mp4", "is no picture", "-o OUT.mp4"]);
     // A PNG header that declares 60000 × 60000 pixels, and one that declares none.
     explain("vast.png", Some(&png_header(60_000, 60_000))).fails_saying(&["vast.png", "60000"]);
     explain("nothing.png", Some(&png_header(0, 0))).fails_saying(&["nothing.png"]);
@@ -80,6 +81,8 @@ fn a_folder_that_cannot_be_written() {
     std::fs::write(folder.path("file"), "in the way").expect("written");
     let inside = folder.path("file/results").to_string_lossy().into_owned();
     gradcam(&["explain", &photograph(), "-o", &inside]).fails_saying(&["file/results"]);
+    let file = folder.path("file").to_string_lossy().into_owned();
+    gradcam(&["explain", &photograph(), "-o", &file]).fails_saying(&["file: is no folder", ".mp4"]);
     let model = folder.path("nowhere/model.onnx").to_string_lossy().into_owned();
     let classifier = data("zoo/mobilenet_v2/model.onnx");
     let run = gradcam(&["export", &classifier.to_string_lossy(), "-o", &model, "--preprocess", "raw"]);
@@ -102,6 +105,54 @@ fn without_a_display_the_way_out_is_named() {
         .output()
         .expect("the program starts");
     crate::common::program::Run::of(output).fails_saying(&["display", "--headless"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_named() {
+    let out = Folder::new();
+    let (picture, full) =
+        (photograph(), || std::fs::File::options().write(true).open("/dev/full").expect("Linux has it"));
+    for arguments in [
+        &["inspect"][..],
+        &["devices"],
+        &["completions", "bash"],
+        &["live", "--headless", "--json", "--source", "demo"],
+        &["explain", &picture, "-o", &out.name(), "--json"],
+    ] {
+        let output = command(arguments).stdout(full()).output().expect("the program starts");
+        crate::common::program::Run::of(output).fails_saying(&["gradcam: standard output: ", "No space"]);
+    }
+}
+
+#[test]
+fn the_commands_are_not_lost_among_the_options_of_one() {
+    let help = |arguments: &[&str]| {
+        let run = gradcam(arguments);
+        run.succeeds();
+        run.stdout
+    };
+    let first = help(&["--help"]);
+    assert!(first.contains("explain") && first.contains("gradcam live") && !first.contains("--source"), "{first}");
+    assert!(first.lines().count() < 30, "{first}");
+    let live = help(&["live", "--help"]);
+    let at = |part: &str| live.find(part).unwrap_or_else(|| panic!("{part}: {live}"));
+    let parts = ["Options:", "--headless", "--help", "Source:", "--size", "Model:", "--labels", "View:", "--flip"];
+    let parts = [&parts[..], &["Snapshots:", "--snapshot-on", "Recording:", "--record-view"]].concat();
+    assert!(parts.windows(2).all(|pair| at(pair[0]) < at(pair[1])), "{live}");
+    // They are options all the same.
+    gradcam(&["--headless", "--source", "nowhere.jpg"]).fails_saying(&["nowhere.jpg"]);
+}
+
+#[test]
+fn a_folder_whose_pictures_cannot_all_be_read_says_so() {
+    let folder = Folder::new();
+    std::fs::write(folder.path("a.png"), "text").expect("written");
+    std::fs::copy(photograph(), folder.path("b.png")).expect("copied");
+    let run = gradcam(&["live", "--headless", "--json", "--frames", "1", "--source", &folder.name()]);
+    run.succeeds();
+    assert!(run.stderr.starts_with("gradcam: ") && run.stderr.contains("a.png: is no picture"), "{}", run.stderr);
+    assert_eq!((run.stderr.lines().count(), run.stdout.lines().count()), (1, 1), "{}", run.stderr);
 }
 
 #[test]

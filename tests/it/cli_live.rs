@@ -168,8 +168,9 @@ fn the_live_view_needs_at_most_120_megabytes() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("the program starts");
-    let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-    assert_eq!(lines.take(60).map_while(Result::ok).count(), 60, "it explains frames");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    // It goes on as long as somebody reads.
+    assert_eq!(lines.by_ref().take(60).map_while(Result::ok).count(), 60, "it explains frames");
     // The high-water mark of its resident memory. (What the system tells of children that ended is at least what the
     // parent had.)
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it still runs");

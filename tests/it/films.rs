@@ -3,7 +3,7 @@
 use crate::common::mp4::{complaints, decode, probe};
 use crate::common::program::{Folder, Run, command, gradcam};
 use serde_json::Value;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -168,7 +168,7 @@ fn the_sound_stays() {
         assert_eq!(film["streams"][0][key], silent["streams"][0][key], "{key}");
     }
     assert_eq!(complaints(&out), "");
-    assert_eq!(decode(&out).1, decode(&without).1);
+    assert!(decode(&out).1 == decode(&without).1, "the pictures are others");
 }
 
 #[test]
@@ -261,9 +261,82 @@ fn what_cannot_be_read_is_said_in_one_line() {
         gradcam(&["explain", &path(&folder, name), "-o", &out]).fails_saying(&[name]);
         gradcam(&["live", "--headless", "--source", &path(&folder, name)]).fails_saying(&[name]);
     }
+    ffmpeg(&["-f", "lavfi", "-i", "sine=duration=1"], &folder.path("sound.mp3"));
+    let sound = path(&folder, "sound.mp3");
+    gradcam(&["explain", &sound, "-o", &path(&folder, "out.mp4")]).fails_saying(&["sound.mp3: holds no pictures"]);
     assert!(!folder.path("out.mp4").exists());
     let output = command(&["live", "--headless", "--source", &input]).env("PATH", "/nowhere").output();
     Run::of(output.expect("the program starts")).fails_saying(&["clip.mp4", "ffmpeg", "apt install ffmpeg"]);
+}
+
+#[test]
+fn whoever_stops_reading_ends_a_film_that_is_whole_and_has_no_sound_beyond_its_pictures() {
+    let folder = Folder::new();
+    let (cat, input) = (concat!(env!("CARGO_MANIFEST_DIR"), "/src/source/demo/chelsea.jpg"), folder.path("long.mp4"));
+    let pictures = ["-loop", "1", "-framerate", "10", "-t", "120", "-i", cat, "-f", "lavfi", "-i", "sine=duration=120"];
+    let encoding = ["-vf", "scale=64:48", "-preset", "ultrafast", "-c:a", "aac", "-b:a", "16k"];
+    ffmpeg(&[&pictures[..], &H264, &encoding].concat(), &input);
+    let out = folder.path("out.mp4");
+    let mut child = command(&["explain", &input.to_string_lossy(), "-o", &out.to_string_lossy(), "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    assert!(lines.by_ref().take(20).all(|line| line.is_ok()));
+    drop(lines);
+    let run = Run::of(child.wait_with_output().expect("it ends"));
+    run.succeeds();
+    assert_eq!(run.stderr, "");
+    let film = probe(&out);
+    let seconds = |stream: usize| -> f64 {
+        let duration = film["streams"][stream]["duration"].as_str().expect("it has one");
+        duration.parse().expect("a number")
+    };
+    assert_eq!(film["streams"][1]["codec_name"], "aac");
+    // A packet of sound is 1024 samples of 44100 a second; one may begin before the end, and one comes before the start.
+    let sound = seconds(0) + 2.0 * 1024.0 / 44100.0;
+    assert!(seconds(0) >= 2.0 && seconds(0) < 119.0 && seconds(1) <= sound, "{} {}", seconds(0), seconds(1));
+    assert_eq!(complaints(&out), "");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_by_a_terminal_is_no_failure_of_the_video() {
+    use std::os::unix::process::CommandExt;
+    let folder = Folder::new();
+    let (pipe, out) = (path(&folder, "clip.mkv"), path(&folder, "out.mp4"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("it is there").success());
+    for arguments in [&["live", "--headless", "--json", "--source", &pipe][..], &["explain", &pipe, "-o", &out]] {
+        let child = command(arguments).process_group(0).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let child = child.expect("the program starts");
+        // Opened as soon as ffmpeg reads from it.
+        let _pictures = std::fs::File::options().write(true).open(&pipe).expect("it is there");
+        // SAFETY: kill takes numbers only, and the child has not been waited for, so its group is its own.
+        unsafe { libc::kill(-(child.id() as i32), libc::SIGINT) };
+        let run = Run::of(child.wait_with_output().expect("it ends"));
+        run.succeeds();
+        assert_eq!(run.stderr, "");
+    }
+    assert_eq!(folder.files(), ["clip.mkv"]);
+}
+
+#[test]
+fn a_network_camera_that_never_comes_is_told_of_without_what_lets_one_into_it() {
+    // Nobody listens where somebody did.
+    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    let source = format!("http://me:secret@{address}/");
+    let mut child = command(&["live", "--headless", "--json", "--source", &source])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut said = String::new();
+    BufReader::new(child.stderr.take().expect("it is piped")).read_line(&mut said).expect("it is text");
+    assert!(said.starts_with(&format!("gradcam: no pictures: http://{address}/: ")), "{said}");
+    assert!(said.contains("trying again") && !said.contains("secret"), "{said}");
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
 }
 
 /// Writes into an MP4's track that it is to be turned clockwise by a quarter, as phones do: the matrix is the last 36 bytes

@@ -34,6 +34,7 @@ mod films;
 mod recording;
 mod recording_times;
 mod reference;
+mod shared;
 mod source_demo;
 mod source_pictures;
 mod source_reconnect;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// In the order of `lib.rs`; the ones for all first.
-const FOR_ALL: [&str; 5] = ["error", "clock", "shutdown", "service", "frame"];
+const FOR_ALL: [&str; 6] = ["error", "clock", "shutdown", "service", "memory", "frame"];
 const ORDER: [&str; 15] = [
     "kernels",
     "onnx",

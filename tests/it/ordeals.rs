@@ -113,6 +113,25 @@ fn a_full_disk_stops_the_recording_and_nothing_else() {
 }
 
 #[test]
+#[ignore = "mounts a small disk: make test-recording"]
+fn results_that_find_no_room_are_named_and_nothing_is_left_of_them() {
+    let folder = Folder::new();
+    let script = "mkdir disk && mount -t tmpfs -o size=20k none disk && \
+                  $PROGRAM explain $PICTURE -o disk; echo $? $(ls -A disk)";
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
+        .env("PROGRAM", env!("CARGO_BIN_EXE_gradcam"))
+        .env("PICTURE", crate::common::data("lite0/chelsea_224.png"))
+        .current_dir(folder.root())
+        .output()
+        .expect("unshare is there");
+    let run = Run::of(output);
+    assert_eq!(run.stdout, "2\n", "{}", run.stderr);
+    assert!(run.stderr.starts_with("gradcam: disk/chelsea_224.overlay.png: No space left"), "{}", run.stderr);
+    assert!(!run.stderr.contains(".gradcam-"), "{}", run.stderr);
+}
+
+#[test]
 #[ignore = "takes half a minute: make test-recording"]
 fn a_folder_that_is_deleted_stops_the_recording_and_nothing_else() {
     let folder = Folder::new();
@@ -162,12 +181,48 @@ fn a_slow_device_costs_pictures_of_the_recording_and_nothing_else() {
     assert_eq!((complaints(&path).as_str(), pictures), ("", film.pictures.len() * 640 * 480 * 3));
 }
 
+/// Each sync of a device that pauses twice takes 6 s.
+#[test]
+#[ignore = "takes a minute: make test-recording"]
+fn what_a_pause_of_the_device_needed_is_given_back() {
+    let folder = Folder::new();
+    let path = folder.path("film.mp4");
+    let mut child = Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "--seccomp-bpf", "-e", "trace=fdatasync", "-P", &path.to_string_lossy()])
+        .args(["-e", "inject=fdatasync:delay_enter=6000000:when=6..7"])
+        .arg(env!("CARGO_BIN_EXE_gradcam"))
+        .args(["live", "--headless", "--source", "demo", "--json", "--record"])
+        .arg(&path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("strace is installed (`make test-recording` does it)");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut memory = || {
+        let line = lines.next().expect("it goes on").expect("readable");
+        let children =
+            std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).expect("Linux tells");
+        (time(&line), resident(children.trim().parse().expect("one child")))
+    };
+    // Before the sixth sync, which comes ten seconds after the first; then until forty pictures wait; then long after.
+    let mut at = |until: f64| (0..).map(|_| memory()).find(|(time, _)| *time >= until).expect("it goes on").1;
+    let (before, most, after) = (at(9.0), at(22.0), at(60.0));
+    println!("{before:.1} MB before, {most:.1} MB while pictures wait, {after:.1} MB after it");
+    assert!(most > before + 30.0 && after < before + 8.0, "{before:.1} {most:.1} {after:.1}");
+    drop(lines);
+    assert!(child.wait().expect("it ends").success());
+}
+
+/// Resident memory in MB.
+fn resident(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells");
+    let kilobytes: f64 = kilobytes.trim().trim_end_matches("kB").trim().parse().expect("a number");
+    kilobytes / 1024.0
+}
+
 /// Resident memory in MB, and the time in s that the thread of the recorder has run.
 fn measured(child: &Child) -> (f64, f64) {
     let root = format!("/proc/{}", child.id());
-    let status = std::fs::read_to_string(format!("{root}/status")).expect("it runs");
-    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells");
-    let kilobytes: f64 = kilobytes.trim().trim_end_matches("kB").trim().parse().expect("a number");
     let mut ran = 0.0;
     for task in std::fs::read_dir(format!("{root}/task")).expect("it runs").flatten() {
         let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
@@ -176,7 +231,7 @@ fn measured(child: &Child) -> (f64, f64) {
             ran = rest.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<f64>().expect("a number") / 100.0).sum();
         }
     }
-    (kilobytes / 1024.0, ran)
+    (resident(child.id()), ran)
 }
 
 /// Minutes of it: GRADCAM_MINUTES, 10 where it is not set. The more there are, the surer the memory's line.

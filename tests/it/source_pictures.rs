@@ -119,11 +119,32 @@ fn exif_orientation_is_applied() {
 fn what_is_no_picture_is_said_in_one_line() {
     assert_refused("notes.png", b"Just some text.\nAnd more.\n", "is no picture");
     assert_refused("empty.jpg", b"", "is no picture");
-    assert_refused("a.png", b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff", "cannot be read");
+    assert_refused("a.png", b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff", "of the kind Gif (PNG, JPEG");
     let error = load(Path::new("no/such/picture.png")).unwrap_err().to_string();
     assert_eq!(error, "no/such/picture.png: no such file or folder");
     let error = load(Path::new("tests")).unwrap_err().to_string();
     assert_eq!(error, "tests: is a folder, not a picture");
+}
+
+/// What a decoder makes of half a picture is a picture too, half of it grey.
+#[test]
+fn a_jpeg_that_breaks_off_is_refused_and_what_follows_a_whole_one_is_not_looked_at() {
+    let photograph = fs::read("src/source/demo/chelsea.jpg").unwrap();
+    let cmyk = fs::read(data("cmyk.jpg")).unwrap();
+    for whole in [&photograph, &cmyk] {
+        let picture = load_bytes("a.jpg", whole).unwrap().rgb;
+        let behind = [&whole[..], b"\xff\xd8\xffmore"].concat();
+        assert!(load_bytes("a.jpg", &behind).unwrap().rgb == picture);
+        for part in 1..20 {
+            let cut = &whole[..whole.len() * part / 20];
+            assert_refused("a.jpg", cut, "the file is damaged");
+        }
+        assert_refused("a.jpg", &whole[..whole.len() - 1], "breaks off");
+    }
+    // A thumbnail in a segment has an end of its own.
+    let app = [&[0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xd8, 0xff, 0xd9], &photograph[2..]].concat();
+    assert!(load_bytes("a.jpg", &app).is_ok());
+    assert_refused("a.jpg", &app[..app.len() / 2], "breaks off");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The live view in a real window, looked at and used as by a person.
 
 use crate::common::display::{Display, wait_for};
-use crate::common::program::{Folder, command};
-use gradcam::cam::methods::ALL;
+#[cfg(feature = "serve")]
+use crate::common::http::{get, told};
+use crate::common::program::command;
 use image::RgbImage;
 use std::process::{Child, Stdio};
 
@@ -26,26 +27,46 @@ fn exit_code(mut program: Child) -> Option<i32> {
     wait_for(|| program.try_wait().expect("it can be waited for")).code()
 }
 
+/// Frames come and go while nobody looks, so the program is asked for its state.
+#[cfg(feature = "serve")]
 #[test]
 fn the_keys_do_what_the_help_says() {
+    use crate::common::program::Folder;
+    use gradcam::cam::methods::ALL;
+    use serde_json::Value;
+
     let display = Display::start();
     let folder = Folder::new();
-    let program =
-        display.on(command(&["live", "--source", "demo", "--snapshots", &folder.name()]).stderr(Stdio::inherit()));
+    let arguments = ["live", "--source", "demo", "--serve", "127.0.0.1:0", "--snapshots", &folder.name()];
+    let mut program = display.on(command(&arguments).stderr(Stdio::piped()));
+    let address = told(&mut std::io::BufReader::new(program.stderr.as_mut().expect("it is piped")));
     let window = display.window("gradcam");
     let look = || display.screenshot(&window);
+    let until = |is_so: &dyn Fn(&Value) -> bool| wait_for(|| Some(get(address, "/status.json").json()).filter(is_so));
+    // The best class is explained, not one that was best before (it gives way when another is clearly ahead).
+    let is_best = |status: &Value| status["target"]["class"] == status["top"][0]["class"];
+    let is_hot = |status: &Value| status["gate"].as_f64().is_some_and(|gate| gate > 0.99) && is_best(status);
 
     // It lives: the picture moves.
     let first = look();
     wait_for(|| (difference(&first, &look()) > 1.0).then_some(()));
 
-    // Frozen, it stands; taking the heat away changes it, and giving it back brings it back.
-    display.tap("space");
-    let frozen = wait_for(|| {
-        let one = look();
-        let other = look();
-        (difference(&one, &other) == 0.0).then_some(other)
+    // Frozen, on a frame with heat, it stands; taking the heat away changes it, and giving it back brings it back.
+    wait_for(|| {
+        until(&is_hot);
+        display.tap("space");
+        let frozen = until(&|status| status["state"] == "frozen");
+        wait_for(|| (get(address, "/map.json").json()["frame"]["number"] == frozen["frame"]["number"]).then_some(()));
+        if is_hot(&get(address, "/status.json").json()) {
+            return Some(());
+        }
+        display.tap("space");
+        until(&|status| status["state"] == "live");
+        None
     });
+    // It comes behind the map, when that is drawn.
+    until(&|status| status["drop_test"].is_object());
+    let frozen = look();
     display.tap("o");
     let bare = wait_for(|| Some(look()).filter(|now| difference(&frozen, now) > 8.0));
     display.tap("o");
@@ -63,11 +84,13 @@ fn the_keys_do_what_the_help_says() {
 
     // What speaks against the class; then all methods in turn, which lead back to the first.
     (0..12).for_each(|_| display.tap("plus"));
-    let opaque = wait_for(|| {
-        let one = look();
-        let other = look();
-        (difference(&one, &other) == 0.0).then_some(other)
-    });
+    until(&|status| status["look"]["opacity"].as_f64().is_some_and(|opacity| opacity > 0.999));
+    // What is told may not be drawn yet; what is drawn after another key is.
+    display.tap("o");
+    until(&|status| status["look"]["heat"] == false);
+    wait_for(|| (difference(&bare, &look()) < 0.5).then_some(()));
+    display.tap("o");
+    let opaque = wait_for(|| Some(look()).filter(|now| difference(&bare, now) > 8.0));
     display.tap("n");
     wait_for(|| (difference(&opaque, &look()) > 4.0).then_some(()));
     display.tap("n");

@@ -28,20 +28,22 @@ pub(super) fn find(op: &str) -> Option<Rule> {
     })
 }
 
-/// y = max(x, 0): dx = g where x > 0, as PyTorch (0 at 0).
+/// y = max(x, 0): dx = g where x > 0, which is where y > 0, as PyTorch (0 at 0).
 fn relu(emitter: &mut Emitter, node: &Node, gradient: &str, _input: usize) -> Result<String, String> {
-    let inside = emitter.above(&node.inputs[0], 0.0)?;
+    // Not x: whoever runs the classifier has y, where the function is one with the convolution before.
+    let inside = emitter.above(&node.outputs[0], 0.0)?;
     emitter.only_where(&inside, gradient)
 }
 
-/// y = min(max(x, low), high): dx = g where low < x < high, as PyTorch's ReLU6 (0 at both bounds).
+/// y = min(max(x, low), high): dx = g where low < x < high, which is where low < y < high, as PyTorch's ReLU6 (0 at both
+/// bounds).
 ///
 /// PyTorch's `clamp`, which becomes the same operator, has g at the bounds. Nothing in the file tells the two apart.
 fn clip(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Result<String, String> {
     if input != 0 {
         return Err("its bounds depend on the picture".into());
     }
-    let x = &node.inputs[0];
+    let y = &node.outputs[0];
     let mut gradient = gradient.to_owned();
     // The bounds were attributes before opset 11; since then they are optional inputs. The other form has no meaning.
     if emitter.opset() >= 11 && (node.float("min").is_some() || node.float("max").is_some()) {
@@ -56,7 +58,7 @@ fn clip(emitter: &mut Emitter, node: &Node, gradient: &str, input: usize) -> Res
         if emitter.shape(&wire)?.iter().any(|side| *side != 1) {
             return Err(format!("its bound `{wire}` is more than one number"));
         }
-        let inside = emitter.apply(op, &[x, &wire])?;
+        let inside = emitter.apply(op, &[y, &wire])?;
         gradient = emitter.only_where(&inside, &gradient)?;
     }
     Ok(gradient)

@@ -46,6 +46,7 @@ pub(super) fn prune(program: &mut Program) -> Vec<usize> {
     let kept: Vec<usize> = (0..program.inputs.len()).filter(|at| needed[program.inputs[*at]]).collect();
     program.inputs = kept.iter().map(|at| renamed[program.inputs[*at]]).collect();
     program.outputs.iter_mut().for_each(|value| *value = renamed[*value]);
+    program.channels_last = program.channels_last.iter().filter(|at| needed[**at]).map(|at| renamed[*at]).collect();
     for step in &mut program.steps {
         rename(step, &renamed);
         step.output = renamed[step.output];

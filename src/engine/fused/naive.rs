@@ -16,23 +16,30 @@ impl Runner {
         Runner { program: program.clone(), values }
     }
 
-    /// Inputs and outputs `[channels, height, width]`, in the program's order.
+    /// Inputs and outputs in the program's order, `[channels, height, width]` but for those that are channels last.
     pub fn run(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) {
         for (value, input) in self.program.inputs.iter().zip(inputs) {
-            let shape = self.program.values[*value];
+            let place = self.place(*value);
             for (at, number) in self.values[*value].iter_mut().enumerate() {
-                *number = input[at % shape.channels * shape.cells() + at / shape.channels];
+                *number = input[place(at)];
             }
         }
         for step in &self.program.steps {
             self.values[step.output] = computed(&self.program.values, &self.values, step);
         }
         for (value, output) in self.program.outputs.iter().zip(outputs) {
-            let shape = self.program.values[*value];
+            let place = self.place(*value);
             for (at, number) in self.values[*value].iter().enumerate() {
-                output[at % shape.channels * shape.cells() + at / shape.channels] = *number;
+                output[place(at)] = *number;
             }
         }
+    }
+
+    /// Where the elements of a value are in what is handed over.
+    fn place(&self, value: Value) -> impl Fn(usize) -> usize + use<> {
+        let shape = self.program.values[value];
+        let last = self.program.channels_last.contains(&value);
+        move |at| if last { at } else { at % shape.channels * shape.cells() + at / shape.channels }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub use crate::kernels::elements::Bounds;
 pub use crate::kernels::finish::Activation;
+use std::collections::BTreeSet;
 
 /// The extent of feature maps `[height, width, channels]`. A vector of scores is 1×1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Program {
     pub values: Vec<Shape>,
     pub inputs: Vec<Value>,
     pub outputs: Vec<Value>,
+    /// Those inputs and outputs that are handed over as `[height, width, channels]`; the others are channels first.
+    pub channels_last: BTreeSet<Value>,
     pub steps: Vec<Step>,
 }
 

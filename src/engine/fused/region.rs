@@ -110,6 +110,9 @@ fn lowered(model: &TypedModel, constants: &Constants, nodes: &[usize]) -> Result
         if lowering.program.inputs.contains(&value) || lowering.program.outputs.contains(&value) {
             value = lowering.copy(model.node(*id), value);
         }
+        if lowering.is_channels_last(outlet) {
+            lowering.program.channels_last.insert(value);
+        }
         lowering.program.outputs.push(value);
         outputs.push(outlet);
     }

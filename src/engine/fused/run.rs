@@ -6,12 +6,12 @@ use super::crew::{Crew, Meeting, Work};
 use super::load::{Kernel, Loaded};
 use super::price::Prices;
 use super::program::Program;
-use super::schedule::{Machine, Schedule};
+use super::schedule::{Machine, Port, Schedule};
 use crate::kernels::Isa;
 use crate::kernels::arena::Arena;
 use crate::kernels::depthwise::{Depthwise, depthwise};
 use crate::kernels::elements::{Choice, Chosen, Factors, Target, Windows, choose, mean, pool, scale};
-use crate::kernels::layout::{clear, copy_channels, row_from_maps, row_to_maps};
+use crate::kernels::layout::{clear, copy_channels, row_from_maps, row_from_pixels, row_to_maps, row_to_pixels};
 use crate::kernels::product::{Product, product};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,7 +48,7 @@ impl Runner {
         Runner { run: Arc::new(Run { arena: Arena::new(schedule.floats), schedule, meeting }), crew }
     }
 
-    /// Inputs and outputs `[channels, height, width]`, in the program's order.
+    /// Inputs and outputs in the program's order, `[channels, height, width]` but for those that are channels last.
     ///
     /// # Panics
     /// Where one has another size than the program says, and where a thread failed.
@@ -141,19 +141,21 @@ impl Work for Run {
 
 impl Run {
     fn read(&self, inputs: &[&[f32]]) {
-        for (maps, input) in self.schedule.inputs.iter().zip(inputs) {
+        for (Port { maps, channels_last }, input) in self.schedule.inputs.iter().zip(inputs) {
+            let read = if *channels_last { row_from_pixels } else { row_from_maps };
             for y in 0..maps.shape.height {
                 let row = [y, maps.shape.width];
-                row_from_maps(&self.arena, input, maps.shape.channels, row, maps.row(y), maps.step);
+                read(&self.arena, input, maps.shape.channels, row, maps.row(y), maps.step);
             }
         }
     }
 
     fn write(&self, outputs: &mut [&mut [f32]]) {
-        for (maps, output) in self.schedule.outputs.iter().zip(outputs) {
+        for (Port { maps, channels_last }, output) in self.schedule.outputs.iter().zip(outputs) {
+            let write = if *channels_last { row_to_pixels } else { row_to_maps };
             for y in 0..maps.shape.height {
                 let row = [y, maps.shape.width];
-                row_to_maps(&self.arena, maps.row(y), maps.step, output, maps.shape.channels, row);
+                write(&self.arena, maps.row(y), maps.step, output, maps.shape.channels, row);
             }
         }
     }

@@ -27,8 +27,15 @@ pub(super) struct Schedule {
     pub stages: Vec<Vec<Vec<Call>>>,
     /// Floats that the feature maps take.
     pub floats: usize,
-    pub inputs: Vec<Maps>,
-    pub outputs: Vec<Maps>,
+    pub inputs: Vec<Port>,
+    pub outputs: Vec<Port>,
+}
+
+/// Maps that are handed over.
+pub(super) struct Port {
+    pub maps: Maps,
+    /// As `[height, width, channels]`.
+    pub channels_last: bool,
 }
 
 impl Schedule {
@@ -70,8 +77,9 @@ impl Schedule {
                 _ => stages.push(stage),
             }
         }
-        let maps = |values: &[Value]| values.iter().map(|value| layout.maps(*value, 0)).collect();
-        let (inputs, outputs) = (maps(&program.inputs), maps(&program.outputs));
+        let port =
+            |value: &Value| Port { maps: layout.maps(*value, 0), channels_last: program.channels_last.contains(value) };
+        let (inputs, outputs) = (program.inputs.iter().map(port).collect(), program.outputs.iter().map(port).collect());
         Schedule { isa, steps, stages, floats, inputs, outputs }
     }
 

@@ -89,6 +89,8 @@ fn program(dice: &mut Dice) -> Program {
     if dice.below(2) == 0 {
         program.outputs.push(all - 2);
     }
+    let handed: Vec<Value> = program.inputs.iter().chain(&program.outputs).copied().collect();
+    program.channels_last = handed.into_iter().filter(|_| dice.below(2) == 0).collect();
     program
 }
 

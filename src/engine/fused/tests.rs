@@ -33,7 +33,8 @@ const RELU: Activation = Activation::Clip { low: 0.0, high: f32::INFINITY };
 
 /// Merges a program over one input, value 0; its outputs for the input 1, 2 and 3, −4 (channels 0 and 1) must not change.
 fn merged(steps: Vec<Step>, outputs: &[Value]) -> Program {
-    let program = Program { values: vec![MAPS; 10], inputs: vec![0], outputs: outputs.to_vec(), steps };
+    let values = vec![MAPS; 10];
+    let program = Program { values, inputs: vec![0], outputs: outputs.to_vec(), steps, ..Program::default() };
     let run = |program: &Program| -> Vec<Vec<f32>> {
         let mut results = vec![vec![0.0; 4]; outputs.len()];
         let mut views: Vec<&mut [f32]> = results.iter_mut().map(Vec::as_mut_slice).collect();
@@ -58,11 +59,17 @@ fn the_plain_interpreter_by_hand() {
         inputs: vec![0],
         outputs: vec![1, 2],
         steps: vec![mixed(0, 1), Step { activation: RELU, residual: Some(0), ..scale(1, Some([2.0, 3.0]), 2) }],
+        ..Program::default()
     };
     let (mut first, mut second) = ([0.0; 4], [0.0; 4]);
     Runner::new(&program).run(&[&[1.0, 2.0, 3.0, -4.0]], &mut [&mut first, &mut second]);
     assert_eq!(first, [5.0, -1.0, -4.0, 4.0]);
     // relu(2·5) + 1, relu(−2) + 2, relu(−12) + 3, relu(12) − 4.
+    assert_eq!(second, [11.0, 2.0, 3.0, 8.0]);
+    // The same, given and taken cell by cell.
+    let program = Program { channels_last: [0, 1].into(), ..program };
+    Runner::new(&program).run(&[&[1.0, 3.0, 2.0, -4.0]], &mut [&mut first, &mut second]);
+    assert_eq!(first, [5.0, -4.0, -1.0, 4.0]);
     assert_eq!(second, [11.0, 2.0, 3.0, 8.0]);
 }
 

@@ -7,7 +7,7 @@ use super::depthwise::{self, Depthwise, depthwise};
 use super::dice::Dice;
 use super::elements::{Factors, Pooling, Target, Windows, mean, pool, scale};
 use super::finish::{Activation, Finish};
-use super::layout::{clear, copy_channels, row_from_maps, row_to_maps};
+use super::layout::{clear, copy_channels, row_from_maps, row_from_pixels, row_to_maps, row_to_pixels};
 use super::product::{self, Product, product};
 use proptest::prelude::*;
 use stage::{Expected, Memory, Scene, contents};
@@ -269,17 +269,22 @@ proptest! {
         let [one, other] = [one, other].map(|at| at + shift);
         let numbers = dice.numbers(channels * height * width);
         let mut back = vec![f32::NAN; numbers.len()];
+        let channels_last = dice.below(2) == 0;
         for row in 0..height {
             let mut expected = Expected::new(&arena);
             for (pixel, channel) in (0..width).flat_map(|pixel| (0..channels).map(move |channel| (pixel, channel))) {
-                let number = f64::from(numbers[(channel * height + row) * width + pixel]);
+                let first = (channel * height + row) * width + pixel;
+                let last = (row * width + pixel) * channels + channel;
+                let number = f64::from(numbers[if channels_last { last } else { first }]);
                 expected.numbers.push((one + pixel * step + channel, number));
                 expected.numbers.push((other + pixel * step + channel, number));
             }
-            row_from_maps(&arena, &numbers, channels, [row, width], one, step);
+            let read = if channels_last { row_from_pixels } else { row_from_maps };
+            read(&arena, &numbers, channels, [row, width], one, step);
             copy_channels(&arena, [one, step], [other, step], width, channels);
             expected.check(Isa::SCALAR, &arena)?;
-            row_to_maps(&arena, other, step, &mut back, channels, [row, width]);
+            let write = if channels_last { row_to_pixels } else { row_to_maps };
+            write(&arena, other, step, &mut back, channels, [row, width]);
         }
         prop_assert_eq!(back, numbers);
         let mut expected = Expected::new(&arena);

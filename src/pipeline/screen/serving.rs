@@ -71,11 +71,11 @@ impl Screen {
 
     fn tell(&mut self, view: &View) -> Arc<Status> {
         self.refresh(view);
-        let status = Arc::new(self.status(view));
-        if let Some(serving) = &mut self.settings.serving {
-            serving.tell(Arc::clone(&status), view.now());
+        let status = self.status(view);
+        match &mut self.settings.serving {
+            Some(serving) => serving.tell(status, view.now()),
+            None => Arc::new(status),
         }
-        status
     }
 
     fn status(&self, view: &View) -> Status {
@@ -105,6 +105,7 @@ impl Screen {
         let layer_loading = controls.layer.filter(elsewhere);
         let named = layers.iter().find(|known| known.wire == layer).map(|known| known.name.clone());
         Status {
+            number: 0,
             state,
             reason: capture.lost,
             source: capture.source,

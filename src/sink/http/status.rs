@@ -71,6 +71,8 @@ pub struct Totals {
 /// What is shown, and how everything runs.
 #[derive(Debug, Clone, Default)]
 pub struct Status {
+    /// Rises with each status of a run: of two, the one with the higher number is newer.
+    pub number: u64,
     pub state: State,
     /// Why no frames come.
     pub reason: Option<String>,
@@ -101,6 +103,7 @@ pub struct Status {
 struct Told<'a> {
     version: &'static str,
     run: &'a str,
+    number: u64,
     state: State,
     reason: &'a Option<String>,
     source: &'a str,
@@ -139,6 +142,7 @@ impl Status {
         serde_json::to_string(&Told {
             version: env!("CARGO_PKG_VERSION"),
             run: &hub.run,
+            number: self.number,
             state: self.state,
             reason: &self.reason,
             source: &self.source,

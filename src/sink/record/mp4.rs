@@ -9,11 +9,15 @@
 //! are not known at the start have their place in `moov` and are filled in at the end, and the index (`mfra`) is
 //! appended. A file without either plays too.
 
+mod boxes;
+mod index;
+
+pub use index::Index;
+
+use boxes::Boxes;
+
 /// Ticks a second: whole numbers for all usual frame rates.
 pub const TIMESCALE: u32 = 90_000;
-
-/// Entries of the index. Where a recording has more fragments, every second, fourth … is listed.
-const MOST_ENTRIES: usize = 4096;
 
 /// `sample_is_non_sync_sample` 0, `sample_depends_on` 2: needs no other picture.
 const KEY: u32 = 0x0200_0000;
@@ -226,138 +230,4 @@ pub fn hide(fragment: &mut [u8]) -> [u8; 8] {
     head[..4].copy_from_slice(&whole);
     head[4..].copy_from_slice(b"free");
     kept
-}
-
-/// Where the fragments of a file begin.
-#[derive(Default)]
-pub struct Index {
-    /// Time in ticks, and byte of the file.
-    entries: Vec<(u64, u64)>,
-    /// Of so many fragments one is listed.
-    stride: u32,
-    seen: u32,
-}
-
-impl Index {
-    pub fn add(&mut self, time: u64, offset: u64) {
-        if self.seen.is_multiple_of(self.stride.max(1)) {
-            self.entries.push((time, offset));
-        }
-        self.seen += 1;
-        if self.entries.len() > MOST_ENTRIES {
-            let mut at = 0;
-            self.entries.retain(|_| {
-                at += 1;
-                at % 2 == 1
-            });
-            self.stride = self.stride.max(1) * 2;
-        }
-    }
-
-    /// The box that ends a file.
-    pub fn bytes(&self) -> Vec<u8> {
-        let mut out = Boxes::default();
-        out.put("mfra", |out| {
-            out.full("tfra", 1, 0, |out| {
-                out.u32(1);
-                // One byte each for the numbers of track fragment, run and sample.
-                out.u32(0);
-                out.u32(self.entries.len() as u32);
-                for (time, offset) in &self.entries {
-                    out.u64(*time);
-                    out.u64(*offset);
-                    out.bytes(&[1, 1, 1]);
-                }
-            });
-            // Counts itself: the size of the whole.
-            let whole = out.0.len() as u32 + 16;
-            out.full("mfro", 0, 0, |out| out.u32(whole));
-        });
-        out.0
-    }
-}
-
-/// Boxes in memory: 4 bytes of size, 4 of name, content.
-#[derive(Default)]
-struct Boxes(Vec<u8>);
-
-impl Boxes {
-    fn put(&mut self, name: &str, content: impl FnOnce(&mut Boxes)) {
-        let start = self.0.len();
-        self.u32(0);
-        self.text(name);
-        content(self);
-        let size = ((self.0.len() - start) as u32).to_be_bytes();
-        self.0[start..start + 4].copy_from_slice(&size);
-    }
-
-    fn full(&mut self, name: &str, version: u32, flags: u32, content: impl FnOnce(&mut Boxes)) {
-        self.put(name, |out| {
-            out.u32(version << 24 | flags);
-            content(out);
-        });
-    }
-
-    /// Returns where the number is.
-    fn u64(&mut self, value: u64) -> usize {
-        self.bytes(&value.to_be_bytes());
-        self.0.len() - 8
-    }
-
-    fn u32(&mut self, value: u32) {
-        self.bytes(&value.to_be_bytes());
-    }
-
-    fn u16(&mut self, value: u16) {
-        self.bytes(&value.to_be_bytes());
-    }
-
-    fn text(&mut self, text: &str) {
-        self.bytes(text.as_bytes());
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
-
-    fn zeros(&mut self, count: usize) {
-        self.0.resize(self.0.len() + count, 0);
-    }
-
-    /// Created and changed; the format counts seconds from 1904.
-    fn dates(&mut self, seconds: u64) {
-        const FROM_1904_TO_1970: u64 = 2_082_844_800;
-        self.u64(seconds + FROM_1904_TO_1970);
-        self.u64(seconds + FROM_1904_TO_1970);
-    }
-
-    /// Neither turned nor stretched.
-    fn matrix(&mut self) {
-        [0x0001_0000, 0, 0, 0, 0x0001_0000, 0, 0, 0, 0x4000_0000].into_iter().for_each(|word| self.u32(word));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_recording_keeps_an_index_of_bounded_size_from_the_first_fragment_on() {
-        let mut index = Index::default();
-        (0..100_000).for_each(|fragment| index.add(fragment, 1000 * fragment));
-        assert!(index.entries.len() <= MOST_ENTRIES);
-        // 100,000 / 4096 < 32.
-        let steps: Vec<u64> = index.entries.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
-        assert_eq!(index.entries[0], (0, 0));
-        assert!(steps.iter().all(|step| *step == 32), "{steps:?}");
-    }
-
-    #[test]
-    fn the_end_of_the_index_tells_its_size() {
-        let mut index = Index::default();
-        index.add(0, 700);
-        let bytes = index.bytes();
-        let word = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
-        assert_eq!((word(0), word(bytes.len() - 4)), (bytes.len() as u32, bytes.len() as u32));
-    }
 }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Longer than anything takes; only what hangs reaches it.
-pub const LONG: Duration = Duration::from_secs(30);
+pub const LONG: Duration = Duration::from_secs(60);
 
 pub struct Reply {
     pub status: u16,
@@ -23,6 +23,20 @@ impl Reply {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+    }
+}
+
+/// Where a program says that it serves.
+#[track_caller]
+pub fn told(lines: &mut impl BufRead) -> SocketAddr {
+    let mut said = String::new();
+    loop {
+        let before = said.len();
+        assert!(lines.read_line(&mut said).expect("it is text") > 0, "it says where it serves: {said}");
+        let link = said[before..].split("http://").nth(1).and_then(|link| link.split('/').next());
+        if let Some(address) = link.and_then(|link| link.parse().ok()) {
+            return address;
+        }
     }
 }
 

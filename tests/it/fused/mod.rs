@@ -1,7 +1,7 @@
 //! The fused engine against plain tract, which runs the operators one by one as ONNX says.
 
 mod patterns;
-mod random;
+pub mod random;
 mod traps;
 mod zoo;
 
@@ -105,12 +105,12 @@ fn all_fused(builder: Builder, elements: usize) {
 }
 
 /// A picture of 9×9 pixels and 6 feature maps of it.
-fn start() -> Builder {
+pub fn start() -> Builder {
     Builder::new(13, 9, 6)
 }
 
 /// Adds a convolution from `from` to `to` maps; its weights are named after its output.
-fn conv(builder: Builder, wires: [&str; 2], shape: [usize; 4], attributes: &[(&str, Attribute)]) -> Builder {
+pub fn conv(builder: Builder, wires: [&str; 2], shape: [usize; 4], attributes: &[(&str, Attribute)]) -> Builder {
     let [weights, bias] = ["weights", "bias"].map(|what| format!("{}_{what}", wires[1]));
     let scaled: Vec<f32> = ramp(shape.iter().product()).into_iter().map(|weight| weight * 0.3).collect();
     builder.with(&weights, &shape, &scaled).with(&bias, &shape[..1], &ramp(shape[0])).node(
@@ -121,10 +121,10 @@ fn conv(builder: Builder, wires: [&str; 2], shape: [usize; 4], attributes: &[(&s
     )
 }
 
-fn pads(sides: [i64; 4]) -> (&'static str, Attribute) {
+pub fn pads(sides: [i64; 4]) -> (&'static str, Attribute) {
     ("pads", Ints(sides.to_vec()))
 }
 
-fn pair(name: &'static str, both: i64) -> (&'static str, Attribute) {
+pub fn pair(name: &'static str, both: i64) -> (&'static str, Attribute) {
     (name, Ints(vec![both; 2]))
 }

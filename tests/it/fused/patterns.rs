@@ -3,7 +3,7 @@
 use super::{all_fused, close, compared, compared_at_y, conv, model_at, noise, pads, pair, start};
 use crate::common::graphs::Builder;
 use crate::gradients::{ramp, weighed};
-use gradcam::engine::{Backend, Engine};
+use gradcam::engine::{Backend, Engine, Fusion};
 use gradcam::onnx::graph::Attribute::{self, Float, Int};
 
 #[test]
@@ -279,4 +279,34 @@ fn what_only_gives_another_shape_may_be_an_output_too() {
     // `y` is a convolution's maps; the flattened ones are read by the tail.
     let builder = conv(start(), ["features", "y"], [4, 6, 1, 1], &[]);
     assert_eq!(compared_at_y(builder, 4 * 81).regions, 1);
+}
+
+#[test]
+fn maps_that_are_handed_over_channels_last() {
+    let order = |perm: [i64; 4]| [("perm", Attribute::Ints(perm.to_vec()))];
+    let (last, first) = (order([0, 2, 3, 1]), order([0, 3, 1, 2]));
+    let left = |fusion: &Fusion| -> Vec<String> { fusion.others.iter().map(|other| other.node.clone()).collect() };
+    let made = || conv(start(), ["features", "c"], [5, 6, 3, 3], &[pads([1; 4])]).node("Transpose", &["c"], "t", &last);
+    // There and back.
+    all_fused(conv(made().node("Transpose", &["t"], "d", &first), ["d", "y"], [4, 5, 1, 1], &[]), 4 * 81);
+    // To an operator that is left to tract, and from it.
+    let outside = || made().node("Neg", &["t"], "outside", &[]).node("Transpose", &["outside"], "d", &first);
+    let fusion = compared_at_y(conv(outside(), ["d", "y"], [4, 5, 1, 1], &[]), 4 * 81);
+    assert_eq!((fusion.regions, left(&fusion)), (2, vec!["node_outside".to_owned()]));
+    // The same maps in both orders.
+    let both = outside().node("Add", &["c", "d"], "sum", &[]);
+    let fusion = compared_at_y(conv(both, ["sum", "y"], [4, 5, 1, 1], &[]), 4 * 81);
+    assert_eq!((fusion.regions, left(&fusion)), (2, vec!["node_outside".to_owned()]));
+    // One tensor as maps of 5 channels and, channels last, as 5 rows of 9 cells.
+    let both = conv(start(), ["features", "c"], [5, 6, 3, 3], &[pads([1; 4])])
+        .node("Neg", &["c"], "outside", &[])
+        .node("Transpose", &["outside"], "d", &first);
+    let both = conv(conv(both, ["outside", "e"], [4, 5, 1, 1], &[]), ["d", "f"], [4, 9, 1, 1], &[]);
+    let both = both.node("GlobalAveragePool", &["e"], "g", &[]).node("GlobalAveragePool", &["f"], "h", &[]);
+    let parts = compared(both.node("Add", &["g", "h"], "y", &[]), "features", 4);
+    let fusion = parts.of("tail");
+    assert_eq!((fusion.regions, left(fusion)), (2, vec!["node_outside".to_owned()]));
+    // What others than a transposition make of it is left to tract.
+    let rows = made().with_integers("row", &[1, 5 * 81]).node("Reshape", &["t", "row"], "y", &[]);
+    assert_eq!(compared(rows, "features", 5 * 81).reason("node_y"), "it reads maps that are channels last");
 }

@@ -35,7 +35,7 @@ fn random_convolutional_networks_are_equal_to_tract() {
 }
 
 /// Grows a network of blocks, of which each reads any of the wires before it.
-fn network(seed: u64) -> (Builder, String) {
+pub fn network(seed: u64) -> (Builder, String) {
     let mut random = Noise::new(seed + 1000);
     let mut below = |count: usize| ((random.uniform() * count as f32) as usize).min(count - 1);
     let mut builder = start();

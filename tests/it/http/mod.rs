@@ -73,7 +73,8 @@ fn show(mut serving: Serving, seen: &Seen) {
         if seen.end.load(Ordering::Relaxed) {
             return;
         }
-        let status = Arc::new(Status { state: State::Live, source: "test".to_owned(), ..Status::default() });
+        let status = Status { state: State::Live, source: "test".to_owned(), ..Status::default() };
+        let status = serving.tell(status, start.elapsed());
         for wish in serving.wishes() {
             seen.wishes.fetch_add(1, Ordering::Relaxed);
             wish.answer(Ok(Answer { status: Arc::clone(&status), saved: None }));
@@ -89,7 +90,6 @@ fn show(mut serving: Serving, seen: &Seen) {
             .collect();
         let frame = Arc::new(Frame { number, time: start.elapsed(), width, height, rgb });
         serving.show(Shot { frame, map: None, look: Look::default() });
-        serving.tell(status, start.elapsed());
         seen.frame.store(number, Ordering::Relaxed);
         std::thread::sleep(Duration::from_millis(10));
     }

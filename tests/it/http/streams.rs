@@ -89,13 +89,15 @@ fn a_client_that_reads_nothing_delays_nobody_and_is_dropped() {
     };
     let stalled: Vec<_> = (0..5).map(|_| open(board.address)).collect();
     let mut fast = Parts::open(board.address, "/raw.mjpg");
+    let mut parts = 0;
     // Until the stalled ones are dropped the fast one goes on: what it gets is the newest, not what was waiting.
     soon("the stalled clients are dropped", || {
         let part = fast.next().expect("the fast client goes on");
         let behind = board.seen.frame.load(Ordering::Relaxed).saturating_sub(part.frame);
         // Five seconds of frames: more than a busy machine takes, less than until the stalled ones are dropped.
         assert!(behind < 500, "it is {behind} frames behind");
-        part.frame.is_multiple_of(50) && board.metric("gradcam_http_clients_stalled_total") == 5.0
+        parts += 1;
+        parts % 20 == 0 && board.metric("gradcam_http_clients_stalled_total") == 5.0
     });
     drop(stalled);
     drop(fast);

@@ -12,11 +12,44 @@ const CHANNELS: usize = 1;
 
 impl Lowering<'_> {
     pub(super) fn axes(&mut self, node: &TypedNode, op: &AxisOp) -> Outcome<Value> {
-        let value = self.value(node.inputs[0])?;
-        match *op {
-            AxisOp::Add(_) | AxisOp::Rm(_) | AxisOp::Reshape(..) => Ok(value),
-            AxisOp::Move(from, to) => self.moved(node, value, from, to),
+        let input = node.inputs[0];
+        let AxisOp::Move(from, to) = *op else { return self.value(input) };
+        let sides = super::concrete(self.model.outlet_fact(input).map_err(|error| error.to_string())?)?;
+        if let (3, CHANNELS, [1, height, width, channels]) = (from, to, sides.as_slice())
+            && let Some(value) = self.turned_back(input, &[1, *channels, *height, *width])?
+        {
+            return Ok(value);
         }
+        let value = self.value(input)?;
+        // What has one cell is a vector in either order.
+        if (from, to) == (CHANNELS, 3)
+            && super::maps_of(&sides).is_ok_and(|maps| maps == self.program.values[value] && maps.cells() > 1)
+        {
+            self.channels_last.insert(OutletId::new(node.id, 0));
+            return Ok(value);
+        }
+        self.moved(node, value, from, to)
+    }
+
+    /// The maps of a tensor that is channels last: one that a node made of maps, or one from outside.
+    fn turned_back(&mut self, outlet: OutletId, sides: &[usize]) -> Outcome<Option<Value>> {
+        if self.channels_last.contains(&outlet) {
+            return Ok(self.known(outlet));
+        }
+        let outside = self.known(outlet).is_none_or(|value| self.program.inputs.contains(&value));
+        let maps = super::maps_of(sides)?;
+        if !outside || maps.cells() == 1 || self.constants.get(outlet).is_some() {
+            return Ok(None);
+        }
+        if let Some(value) = self.channels_last_inputs.get(&outlet) {
+            return Ok(Some(*value));
+        }
+        let value = self.new_value(maps);
+        self.program.inputs.push(value);
+        self.program.channels_last.insert(value);
+        self.sources.push(outlet);
+        self.channels_last_inputs.insert(outlet, value);
+        Ok(Some(value))
     }
 
     /// An axis is moved among those that make up the channels (channel shuffle).

@@ -2,7 +2,8 @@
 //!
 //! The model is taken as tract's reader leaves it: convolutions are still operators of their own, over `[1, C, H, W]`.
 //! Every tensor is a *value* whose elements in the order `[channels, height, width]` are the tensor's in its own. So
-//! whatever gives a tensor another shape and keeps its elements (flatten, squeeze) is nothing to do.
+//! whatever gives a tensor another shape and keeps its elements (flatten, squeeze) is nothing to do. Only tensors that a
+//! transposition makes of maps, or maps of, are channels last, and nothing else in a program reads them.
 
 mod axes;
 mod choice;
@@ -12,7 +13,7 @@ mod window;
 
 use super::constants::Constants;
 use super::program::{Activation, Bounds, Program, Shape, Step, Value, Work};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::array::{Pad, Slice, StridedSlice, TypedConcat};
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
@@ -48,6 +49,9 @@ pub(super) struct Lowering<'m> {
     /// What each of the program's inputs is in the model.
     pub sources: Vec<OutletId>,
     values: HashMap<OutletId, Value>,
+    /// Tensors `[1, H, W, C]`: those that nodes make of maps, and those of which inputs are made.
+    channels_last: HashSet<OutletId>,
+    channels_last_inputs: HashMap<OutletId, Value>,
     /// Truth values: where maps lie within bounds.
     conditions: HashMap<OutletId, (Value, Bounds)>,
     /// Tensors that are a single row or column so many times, along that axis.
@@ -69,6 +73,8 @@ impl<'m> Lowering<'m> {
             program: Program::default(),
             sources: Vec::new(),
             values: HashMap::new(),
+            channels_last: HashSet::new(),
+            channels_last_inputs: HashMap::new(),
             conditions: HashMap::new(),
             repeats: HashMap::new(),
             budget,
@@ -136,6 +142,9 @@ impl<'m> Lowering<'m> {
 
     /// What holds the elements of a tensor, whatever its shape.
     fn value(&mut self, outlet: OutletId) -> Outcome<Value> {
+        if self.channels_last.contains(&outlet) {
+            return Err("it reads maps that are channels last".into());
+        }
         if let Some(value) = self.values.get(&outlet) {
             return Ok(*value);
         }
@@ -204,6 +213,11 @@ impl<'m> Lowering<'m> {
     /// The value of a tensor that an added node made, or that is an input.
     pub fn known(&self, outlet: OutletId) -> Option<Value> {
         self.values.get(&outlet).copied()
+    }
+
+    /// Whether a tensor that an added node made is `[1, H, W, C]`.
+    pub fn is_channels_last(&self, outlet: OutletId) -> bool {
+        self.channels_last.contains(&outlet)
     }
 
     /// A value of its own with the elements of another, so that it can be told apart as an output.

@@ -81,8 +81,8 @@ export class Classes {
     return this.#target?.class === chosen && (this.#target.against?.class ?? null) === against;
   }
 
-  /** The two lists and the switch. */
-  #lists() {
+  /** Sets the two lists and the switch as the last status has it. */
+  lists() {
     if (this.#asked && this.#met()) this.#asked = null;
     const chosen = this.#asked ? this.#asked.class : this.#locked ? this.#target?.class ?? null : null;
     at("follow").checked = this.#asked ? chosen === null : !this.#locked;
@@ -123,7 +123,6 @@ export class Classes {
       row.fill.style.transform = `scaleX(${Math.min(1, Math.max(0, ranked.probability))})`;
     });
     write(at("drop"), this.#drop(state === "frozen", test));
-    this.#lists();
   }
 
   #drop(frozen, test) {

@@ -21,6 +21,8 @@ const legend = new Legend();
 const files = new Files();
 
 let run = null;
+/** The newest status of the run. An answer and an event may overtake each other on their way here. */
+let newest = null;
 let state = null;
 let title = null;
 let underWay = 0;
@@ -43,13 +45,16 @@ async function send(change) {
   }
 }
 
-/** Shows a status. While a request is under way the controls stay as the user has set them. */
-function show(status) {
-  if (status.run !== run) return meet(status);
+/** Shows a status, or the newest that is known. While a request is under way the controls stay as the user has set them. */
+function show(told) {
+  if (told.run !== run) return meet(told);
+  if (newest?.run !== run || told.number >= newest.number) newest = told;
+  const status = newest;
   picture.status(status);
+  classes.status(status);
   if (underWay === 0) {
+    classes.lists();
     controls.status(status);
-    classes.status(status);
   }
   legend.status(status);
   files.status(status);

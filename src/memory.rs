@@ -1,8 +1,9 @@
-//! While a model is loaded its weights are in memory in several forms, one after another. glibc keeps what is freed of them
-//! and finds no use for most of it later; a board with 512 MB feels that.
+//! What glibc is told of memory. It keeps what is freed, for which later there may be no use; a board with 512 MB feels
+//! that.
 
-/// As long as it lives, large blocks go back to the system as soon as they are free. Afterwards they are kept for the
-/// next frame, whose feature maps are of the same sizes: to ask the system for them again is slow.
+/// As long as it lives, large blocks go back to the system as soon as they are free: while a model is loaded its weights are
+/// in memory in several forms, one after another. Afterwards they are kept for the next frame, whose feature maps are of the
+/// same sizes: to ask the system for them again is slow.
 pub struct Loading;
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -27,6 +28,15 @@ fn set(parameters: &[(libc::c_int, libc::c_int)]) {
     for (parameter, value) in parameters {
         // SAFETY: it takes two numbers and a lock. What it refuses stays as it was.
         unsafe { libc::mallopt(*parameter, *value) };
+    }
+}
+
+/// Gives back to the system what is free, wherever it lies: after something large that will not come again soon.
+pub fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it takes a number and locks, and touches free memory alone.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 
