@@ -1,6 +1,6 @@
 //! What every wire carries, found by the inference engine's own analysis, and what of it does not depend on the picture.
 
-use super::{forms, spatial, weights};
+use super::{constants, forms, spatial};
 use crate::error::{Error, Result, guarded};
 use crate::onnx::graph::{Fact, Facts};
 use crate::onnx::{ElementType, Graph, MAX_ELEMENTS, MAX_RANK, Node, Tensor, size_was_found, sized, to_proto};
@@ -16,14 +16,11 @@ use tract_onnx::tract_hir::internal::{DimLike, bail, format_err};
 /// [`Error::Model`] where the analysis fails or finds a tensor that is too large.
 pub fn fold(graph: &mut Graph) -> Result<Facts> {
     let (mut facts, mut values) = analyse(graph)?;
-    if weights::normalise(graph, &values) {
-        (facts, values) = analyse(graph)?;
-    }
+    constants::complete(graph, &facts, &mut values);
     // The engine keeps one of several equal constants, so that some of the names are missing.
     for (name, tensor) in &graph.initializers {
         facts.entry(name.clone()).or_insert_with(|| Fact { kind: tensor.kind, shape: tensor.shape.clone() });
     }
-    forms::check(graph, &facts)?;
     for node in &graph.nodes {
         if let Some(at) = node.outputs.iter().filter_map(|wire| values.get(wire)).find_map(Tensor::broken_element) {
             let (op, label) = (&node.op, node.label());
@@ -32,6 +29,9 @@ pub fn fold(graph: &mut Graph) -> Result<Facts> {
             return Err(Error::model(&graph.file, reason));
         }
     }
+    // What a training form makes of constants is known; whatever else it may make is not read.
+    graph.nodes.retain(|node| node.op != "BatchNormalization" || !values.contains_key(&node.outputs[0]));
+    forms::check(graph, &facts)?;
     let known = |wire: &String| wire.is_empty() || values.contains_key(wire);
     graph.nodes.retain(|node| node.op == "Constant" || !node.outputs.iter().all(known));
     let made = graph.producers();
@@ -91,8 +91,17 @@ fn analyse(graph: &Graph) -> Result<(Facts, HashMap<String, Tensor>)> {
             let reason = format!("node `{label}` ({op}) reads a wire of {rank} axes");
             return Err(Error::model(&graph.file, reason));
         }
-        node.outputs.iter().for_each(|wire| drop(values.remove(wire)));
     }
+    // What was made of a norm's output is wrong, but for its shape.
+    let mut wrong: HashSet<&str> = HashSet::new();
+    for node in &graph.nodes {
+        let reads = !["Shape", "Size"].contains(&node.op.as_str())
+            && node.inputs.iter().any(|wire| wrong.contains(wire.as_str()));
+        if reads || NORMS.contains(&node.op.as_str()) {
+            wrong.extend(node.outputs.iter().map(String::as_str).filter(|wire| !wire.is_empty()));
+        }
+    }
+    wrong.iter().for_each(|wire| drop(values.remove(*wire)));
     Ok((facts, values))
 }
 
@@ -235,7 +244,8 @@ fn element_type(kind: DatumType) -> Option<ElementType> {
     }
 }
 
-fn tensor(value: &Value) -> Option<Tensor> {
+/// The value in our own form, of those types that constants are computed in.
+pub(super) fn tensor(value: &Value) -> Option<Tensor> {
     let bytes: Vec<u8> = match value.datum_type() {
         DatumType::F32 => value.to_plain_array_view::<f32>().ok()?.iter().flat_map(|x| x.to_le_bytes()).collect(),
         DatumType::I32 => value.to_plain_array_view::<i32>().ok()?.iter().flat_map(|x| x.to_le_bytes()).collect(),

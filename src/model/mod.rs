@@ -4,6 +4,7 @@
 pub mod analysis;
 mod forms;
 mod classifier;
+mod constants;
 mod half;
 pub mod labels;
 pub mod layers;
@@ -11,7 +12,6 @@ pub mod metadata;
 mod picture;
 pub mod scores;
 mod spatial;
-mod weights;
 
 use crate::autodiff;
 use crate::error::{Error, Result};

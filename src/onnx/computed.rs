@@ -6,7 +6,7 @@ use super::{MAX_ELEMENTS, MAX_RANK};
 use std::collections::HashMap;
 
 /// What may be computed from constants alone, by how large the result is at most: of the first input's shape, as large as
-/// the first input, as all inputs broadcast, or as all inputs together.
+/// the first input, or as all inputs broadcast.
 const SAME_SHAPE: &[&str] = &[
     "Identity",
     "Cast",
@@ -29,15 +29,11 @@ const SAME_SHAPE: &[&str] = &[
     "Erf",
     "Sign",
     "Round",
+    "CumSum",
 ];
 const LIKE_FIRST: &[&str] = &[
-    "CumSum",
     "Size",
-    "Slice",
-    "Squeeze",
-    "Unsqueeze",
     "Reshape",
-    "Transpose",
     "ReduceProd",
     "ReduceSum",
     "ReduceMean",
@@ -46,6 +42,8 @@ const LIKE_FIRST: &[&str] = &[
     "ReduceMin",
     "ReduceSumSquare",
 ];
+/// Operators that take or move elements of the first input.
+const MOVES: [&str; 4] = ["Slice", "Squeeze", "Transpose", "Unsqueeze"];
 const BROADCAST: [&str; 16] = [
     "Add",
     "Sub",
@@ -75,7 +73,11 @@ const MAX_SIZED: usize = 1 << 12;
 /// Operators that may make one.
 const SIZED: [&str; 2] = ["ConstantOfShape", "Expand"];
 
-/// How large a tensor that is computed from constants gets: its elements at most, and its shape where that is known.
+/// The most products of a convolution of constants.
+const MAX_PRODUCTS: usize = 1 << 28;
+
+/// How large a tensor that is computed from constants gets: its elements at most, and each side at most where the axes are
+/// known.
 struct Computed {
     elements: usize,
     shape: Option<Vec<usize>>,
@@ -121,20 +123,32 @@ pub(super) fn check(graph: &Graph) -> Result<(), String> {
                 ));
             }
             (_, None) => continue,
-            ("ConstantOfShape" | "Expand", Some(inputs)) => match declared_sides(graph, node) {
-                Some(sides) if node.op == "ConstantOfShape" => Computed::at_most(expanded(&[], &sides)),
-                Some(sides) => Computed::at_most(match inputs.first() {
-                    Some(Computed { shape: Some(shape), .. }) => expanded(shape, &sides),
-                    first => expanded(&[], &sides).saturating_mul(first.map_or(1, |input| input.elements)),
-                }),
+            ("ConstantOfShape" | "Expand", Some(inputs)) => match (declared_sides(graph, node), inputs.first()) {
+                (Some(sides), _) if node.op == "ConstantOfShape" => Computed::of(expanded(&[], &sides)),
+                (Some(sides), Some(Computed { shape: Some(shape), .. })) => Computed::of(expanded(shape, &sides)),
+                (Some(sides), first) => {
+                    let repeated = Computed::of(expanded(&[], &sides)).elements;
+                    Computed::at_most(repeated.saturating_mul(first.map_or(1, |input| input.elements)))
+                }
                 // [`sized`] holds it to that.
-                None => Computed::at_most(MAX_SIZED),
+                (None, _) => Computed::at_most(MAX_SIZED),
             },
-            // Weights in the form of training: what is right is known only where they are normalised.
-            ("BatchNormalization", Some([weights, ..])) if node.int("training_mode") == Some(1) => {
+            ("Conv", Some([input, weights, ..])) => match convolved(node, input, weights) {
+                Some(shape) => Computed::of(shape),
+                None => return refuse("is not supported in that size; export with constants folded"),
+            },
+            // Weights that are normalised. Other norms are not tried.
+            ("BatchNormalization", Some([weights, ..])) => {
                 Computed { elements: weights.elements, shape: weights.shape.clone() }
             }
-            ("Concat", Some(inputs)) => Computed::at_most(inputs.iter().map(|input| input.elements).sum()),
+            ("Concat", Some(inputs)) => Computed {
+                elements: inputs.iter().fold(0, |sum, input| sum.saturating_add(input.elements)),
+                shape: moved(graph, node, inputs),
+            },
+            (op, Some(inputs)) if MOVES.contains(&op) => Computed {
+                elements: inputs.first().map_or(1, |input| input.elements),
+                shape: moved(graph, node, inputs),
+            },
             (op, Some(inputs)) if SAME_SHAPE.contains(&op) => match inputs.first() {
                 Some(Computed { shape: Some(shape), .. }) => Computed::of(shape.clone()),
                 first => Computed::at_most(first.map_or(1, |input| input.elements)),
@@ -181,7 +195,7 @@ pub(crate) fn sized(
     };
     let Some((sides, repeated)) = known else { return Ok(()) };
     size(node, &sides)?;
-    match expanded(&repeated, &sides) {
+    match Computed::of(expanded(&repeated, &sides)).elements {
         elements if elements > MAX_SIZED => Err(format!(
             "node `{}`: operator {} on constants makes {elements} elements, a number that is computed; at most \
              {MAX_SIZED} are supported; export with constants folded",
@@ -200,13 +214,70 @@ pub(crate) fn size_was_found(node: &Node, found: impl Fn(&str) -> bool) -> Resul
     }
 }
 
-/// The elements of a tensor of `shape` that is repeated to `sides`.
-fn expanded(shape: &[usize], sides: &[i64]) -> usize {
-    (1..=shape.len().max(sides.len())).fold(1, |elements, from_last| {
+/// The sides of a tensor of `shape` that is repeated to `sides`.
+fn expanded(shape: &[usize], sides: &[i64]) -> Vec<usize> {
+    let rank = shape.len().max(sides.len());
+    let from_last = |from_last: usize| {
         let own = shape.len().checked_sub(from_last).map_or(1, |axis| shape[axis]);
         let side = sides.len().checked_sub(from_last).map_or(1, |axis| sides[axis]);
-        elements.saturating_mul(own.max(usize::try_from(side).unwrap_or(1)).max(1))
-    })
+        own.max(usize::try_from(side).unwrap_or(1)).max(1)
+    };
+    (1..=rank).rev().map(from_last).collect()
+}
+
+/// The sides after a node of [`MOVES`] or a Concat, where those of its inputs are known.
+fn moved(graph: &Graph, node: &Node, inputs: &[&Computed]) -> Option<Vec<usize>> {
+    let shape = inputs.first()?.shape.as_deref()?;
+    let rank = shape.len();
+    let axes = |rank: usize| -> Option<Vec<usize>> {
+        let axes = graph.list(node, "axes").ok().flatten()?;
+        Some(axes.iter().map(|axis| axis.rem_euclid(rank.max(1) as i64) as usize).collect())
+    };
+    match node.op.as_str() {
+        "Slice" => Some(shape.to_vec()),
+        "Transpose" => match node.ints("perm") {
+            Some(order) if order.len() == rank => order.iter().map(|axis| shape.get(*axis as usize).copied()).collect(),
+            Some(_) => None,
+            None => Some(shape.iter().rev().copied().collect()),
+        },
+        "Squeeze" => {
+            let axes = axes(rank)?;
+            Some((0..rank).filter(|axis| !axes.contains(axis)).map(|axis| shape[axis]).collect())
+        }
+        "Unsqueeze" => {
+            let rank = rank + graph.list(node, "axes").ok().flatten()?.len();
+            let (axes, mut sides) = (axes(rank)?, shape.iter());
+            (0..rank).map(|axis| if axes.contains(&axis) { Some(1) } else { sides.next().copied() }).collect()
+        }
+        _ => {
+            let axis = node.int("axis")?.rem_euclid(rank.max(1) as i64) as usize;
+            let mut sides = vec![0usize; rank];
+            for input in inputs {
+                let own = input.shape.as_deref().filter(|own| own.len() == rank)?;
+                for (at, (side, own)) in sides.iter_mut().zip(own).enumerate() {
+                    *side = if at == axis { side.saturating_add(*own) } else { *own.max(side) };
+                }
+            }
+            Some(sides)
+        }
+    }
+}
+
+/// The sides after a convolution of few products.
+fn convolved(node: &Node, input: &Computed, weights: &Computed) -> Option<Vec<usize>> {
+    let ([batch, _, cells @ ..], [maps, of_group, kernel @ ..]) = (input.shape.as_deref()?, weights.shape.as_deref()?)
+    else {
+        return None;
+    };
+    let borders = node.ints("pads").unwrap_or_default();
+    let border = |at: usize| borders.get(at).map_or(0, |border| usize::try_from(*border).unwrap_or(0));
+    let cells = cells
+        .iter()
+        .enumerate()
+        .map(|(at, side)| side.saturating_add(border(at)).saturating_add(border(at + cells.len())));
+    let sides: Vec<usize> = [*batch, *maps].into_iter().chain(cells).collect();
+    let products = sides.iter().chain(kernel).chain([of_group]).fold(1usize, |all, side| all.saturating_mul(*side));
+    (products <= MAX_PRODUCTS).then_some(sides)
 }
 
 /// The shape after a reduction that keeps its axes, or a Reshape.

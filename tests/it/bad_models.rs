@@ -224,6 +224,10 @@ fn small_files_that_take_all_memory_while_shapes_are_looked_for() {
     // A row of 2^13, taken as often.
     let rows = sound().with("row", &[1, 1 << 13], &side).with_integers("zeros", &[0; 1 << 13]);
     says(&with(rows.node("Gather", &["row", "zeros"], "more", &[])), &["node_more", "Gather", "too much"]);
+    // A convolution of constants with 2^33 products: a map of 2^7 squared cells, by a window of half the side, to 2^7 maps.
+    let map = sound().with("map", &[1, 1, 1 << 7, 1 << 7], &[1.0; 1 << 14]);
+    let map = map.with("windows", &[1 << 7, 1, 1 << 6, 1 << 6], &vec![1.0; 1 << 19]);
+    says(&with(map.node("Conv", &["map", "windows"], "more", &[])), &["node_more", "Conv", "size"]);
     // A row and a column of 2^13, the one repeated along the other.
     let grown = sound().with("column", &[1 << 13, 1], &side).with_integers("sides", &[1, 1 << 13]);
     says(&with(grown.node("Expand", &["column", "sides"], "more", &[])), &["node_more", "Expand", "too much"]);

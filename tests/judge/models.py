@@ -40,7 +40,7 @@ mobilenet_edgetpu_v2_xs 64  mobilenetv2_050 64  mobilenetv3_large_100 64  repvit
 efficientvit_b0 64  efficientvit_m0 224  fasternet_t0 64  ghostnetv3_050 64  inception_next_atto 64  nextvit_small 64
 regnetx_002 64  regnety_002 64  regnetz_b16 64  res2next50 64  resnest26d 64  rexnetr_200 64  semnasnet_075 64
 shvit_s1 224  skresnext50_32x4d 64  starnet_s050 64  xception65 96  convnextv2_femto 64  convformer_s18 64
-caformer_s18 64  efficientformerv2_s0 224  poolformerv2_s12 64  van_b0 64  hrnet_w18 64  dla60x 64
+caformer_s18 64  efficientformerv2_s0 224  poolformerv2_s12 64  hrnet_w18 64  dla60x 64
 densenetblur121d 64  bat_resnext26ts 256  convnext_femto 64  edgenext_x_small 96  mobilevitv2_100 64
 mobilevit_xs 128  tresnet_v2_l 64
 vit_tiny_patch16_224 224  deit_tiny_patch16_224 224  mixer_s32_224 224  swin_tiny_patch4_window7_224 224

@@ -64,6 +64,10 @@ pub fn graphs() -> Vec<(&'static str, Graph)> {
         }),
         ("weights that are normalised", normalised(1)),
         ("weights that are normalised again and again", normalised(300)),
+        ("Conv of constants", {
+            let map = start().with("map", &[1, 1, 64, 64], &[0.5; 1 << 12]).with("windows", &[9, 1, 3, 3], &[0.5; 81]);
+            with(map, "Conv", &["map", "windows"], &[("pads", ints(&[1, 1, 1, 1]))])
+        }),
         ("CumSum of constants", {
             let steps = start().with_integers("steps", &[1, 2, 3, 4, 5, 6, 7, 8]);
             let axis = Attribute::Tensor(Tensor { shape: Vec::new(), ..Tensor::i64(&[0]) });
