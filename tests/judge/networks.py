@@ -1,5 +1,6 @@
 """Networks of PyTorch with random weights, their export, and what they say themselves in f64."""
 
+import copy
 import os
 import sys
 
@@ -115,7 +116,7 @@ class Reference:
 
     def __init__(self, network, picture):
         self.put_out = []
-        network.double()
+        self.network = network.double()
         hooks = [module.register_forward_hook(self.note) for module in network.modules()]
         self.picture = picture.double().requires_grad_()
         scores = network(self.picture)
@@ -136,6 +137,22 @@ class Reference:
     def gradients(self, value, class_number):
         found = torch.autograd.grad(self.scores[0, class_number], value, retain_graph=True, allow_unused=True)[0]
         return torch.zeros_like(value) if found is None else found
+
+    def moved(self, class_number):
+        """How far the gradient at the picture goes, in relative L2, where every weight is off by what rounding it to f32
+        may do: the largest of three draws."""
+        before = self.gradients(self.picture, class_number)
+        furthest = 0.0
+        for draw in range(3):
+            chance = torch.Generator().manual_seed(draw)
+            network = copy.deepcopy(self.network)
+            with torch.no_grad():
+                for weights in [*network.parameters(), *network.buffers()]:
+                    if weights.is_floating_point():
+                        weights.mul_(1 + (2 * torch.rand(weights.shape, generator=chance, dtype=weights.dtype) - 1) * 2**-24)
+            other = Reference(network, self.picture.detach())
+            furthest = max(furthest, relative(other.gradients(other.picture, class_number), before))
+        return furthest
 
     def nearest(self, exact, classes):
         """The gradients of what a module puts out with the activations' values; None where none does.
